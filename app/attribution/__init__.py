@@ -1,0 +1,1 @@
+"""The models, and the exact credit that each touch of a journey gets under them."""

@@ -1,0 +1,216 @@
+"""The engine, the transactions, and the few seams where SQLite and PostgreSQL differ.
+
+Three kinds of transaction, each a context manager of `Database`; nothing else in the service commits:
+
+- `read()`: one snapshot, for reports.
+- `write()`: begins with the write lock on SQLite (a read that turns into a write is refused at once there, whatever
+  the busy timeout), so it does not wait half-way.
+- `worker()`: a connection of the pipeline's own with its staging tables; see `app.swap`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, event, type_coerce
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import BigInteger
+
+from app import tables
+
+_BUSY_MILLISECONDS = 30_000
+
+
+class Database:
+    """One database: its engine and its transactions."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = async_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(self.url, pool_size) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
+        # SQLite's own waiting is neither fair nor quick to wake: inside one process, writers queue here.
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one snapshot. What it writes is rolled back."""
+        async with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            await connection.begin()
+            yield connection
+            await connection.rollback()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: committed to disk when the block ends, rolled back if it raises."""
+        if not self.is_sqlite:
+            async with self.engine.begin() as connection:
+                yield connection
+            return
+        async with self._turn, self.engine.connect() as connection:
+            await connection.execution_options(begin="IMMEDIATE")
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[AsyncConnection]:
+        """The pipeline's own connection, with staging tables; it begins and ends transactions by `computing`, `swapping`."""
+        async with self.engine.connect() as connection:
+            if self.is_sqlite:
+                # Derived rows and the deletion of their queue rows commit together, so losing the newest of them to
+                # a power cut loses nothing: the next commit of ingestion (FULL) makes them durable anyway.
+                await connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+                await connection.rollback()
+                for staging_table in tables.staging.sorted_tables:
+                    await connection.exec_driver_sql(create_staging(staging_table, self.is_sqlite))
+                await connection.commit()
+            try:
+                yield connection
+            finally:
+                await connection.invalidate()
+
+    @asynccontextmanager
+    async def computing(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """A transaction that only reads the database and fills staging: it takes no write lock on SQLite.
+
+        It ends by COMMIT: a rollback would empty SQLite's temporary tables. On PostgreSQL it stays open, and
+        `swapping` goes on in it.
+        """
+        await connection.execution_options(begin="DEFERRED")
+        await connection.begin()
+        try:
+            yield
+        except BaseException:
+            await connection.rollback()
+            raise
+        if self.is_sqlite:
+            await connection.commit()
+
+    @asynccontextmanager
+    async def swapping(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """The transaction that writes what `computing` staged."""
+        if not self.is_sqlite:
+            try:
+                yield
+            except BaseException:
+                await connection.rollback()
+                raise
+            await connection.commit()
+            return
+        async with self._turn:
+            await connection.execution_options(begin="IMMEDIATE")
+            async with connection.begin():
+                yield
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def async_url(url: str) -> URL:
+    """The URL with its asynchronous driver; `?sslmode=` becomes what asyncpg understands."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if parsed.get_backend_name() != "postgresql":
+        raise ValueError(f"unknown database {parsed.get_backend_name()!r}: use sqlite:///file or postgresql://…")
+    query = dict(parsed.query)
+    if mode := query.pop("sslmode", None):
+        query["ssl"] = mode
+    return parsed.set(drivername="postgresql+asyncpg", query=query)
+
+
+def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, connect_args={"isolation_level": None, "timeout": _BUSY_MILLISECONDS / 1000}
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.execute("PRAGMA cache_size=-65536")
+        cursor.execute("PRAGMA mmap_size=1073741824")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+    return engine
+
+
+def _postgresql_engine(url: URL, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=False,
+        # JIT costs more than it saves on statements of milliseconds.
+        connect_args={"server_settings": {"jit": "off", "application_name": "closedloop"}},
+    )
+
+
+def create_staging(table: Table, is_sqlite: bool) -> str:
+    """The DDL of a staging table: temporary on SQLite, unlogged on PostgreSQL."""
+    dialect = sqlite.dialect() if is_sqlite else postgresql.dialect()
+    ddl = str(CreateTable(table).compile(dialect=dialect)).strip()
+    return ddl.replace("CREATE TABLE ", "CREATE TEMPORARY TABLE IF NOT EXISTS " if is_sqlite else "CREATE UNLOGGED TABLE ", 1)
+
+
+def upsert(is_sqlite: bool, target: Table, rows: Select[Any], columns: list[str]) -> Insert:
+    """INSERT … SELECT … ON CONFLICT (primary key) DO UPDATE every other column. `rows` must have a WHERE clause
+    (SQLite cannot otherwise tell its ON CONFLICT from a join's ON)."""
+    construct = (sqlite.insert if is_sqlite else postgresql.insert)(target).from_select(columns, rows)
+    keys = [c.name for c in target.primary_key.columns]
+    others = {name: construct.excluded[name] for name in columns if name not in keys}
+    if not others:
+        return construct.on_conflict_do_nothing(index_elements=keys)
+    return construct.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+def insert_new(is_sqlite: bool, target: Table) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING, for rows given as parameters."""
+    return (sqlite.insert if is_sqlite else postgresql.insert)(target).on_conflict_do_nothing()
+
+
+def micros(moment: ColumnElement[Any]) -> ColumnElement[int]:
+    """A `Moment` as a bare integer of microseconds, for arithmetic."""
+    return type_coerce(moment, BigInteger)
+
+
+class least(FunctionElement[Any]):
+    """The smallest of its arguments. None of them may be null: the databases disagree about what that means."""
+
+    inherit_cache = True
+    name = "least"
+
+
+class greatest(FunctionElement[Any]):
+    """The largest of its arguments. None of them may be null: the databases disagree about what that means."""
+
+    inherit_cache = True
+    name = "greatest"
+
+
+@compiles(least)
+@compiles(greatest)
+def _standard(element: FunctionElement[Any], compiler: Any, **kw: Any) -> str:
+    return f"{element.name}({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(least, "sqlite")
+@compiles(greatest, "sqlite")
+def _sqlite_scalar(element: FunctionElement[Any], compiler: Any, **kw: Any) -> str:
+    return f"{'min' if element.name == 'least' else 'max'}({compiler.process(element.clauses, **kw)})"

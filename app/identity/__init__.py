@@ -1,0 +1,1 @@
+"""Keys seen together -> people; the spans of time in which a visitor was which person. Reversible."""

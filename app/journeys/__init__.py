@@ -1,0 +1,1 @@
+"""Conversions (the moments that count) and the touches that came before each."""

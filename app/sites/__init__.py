@@ -1,0 +1,1 @@
+"""Sites (tenants): their settings and versions, keys, authorisation, administration."""

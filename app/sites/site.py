@@ -1,0 +1,51 @@
+"""A site as the rest of the service sees it: its ID, its settings in force, its hashing key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import tables
+from app.errors import NotFound
+from app.sites.settings import SiteSettings
+
+
+@dataclass(frozen=True)
+class Site:
+    """One tenant, with the settings in force when it was loaded."""
+
+    site_id: str
+    hash_key: bytes
+    settings_version: int
+    settings: SiteSettings
+
+
+def sites_in_force() -> Select[Any]:
+    """A row a site: its ID, hash key, version and settings in force. Reads `sites`, `site_versions` by primary key."""
+    site, version = tables.sites.c, tables.site_versions.c
+    return select(site.site_id, site.hash_key, site.settings_version, version.settings).join_from(
+        tables.sites,
+        tables.site_versions,
+        (version.site_id == site.site_id) & (version.version == site.settings_version),
+    )
+
+
+async def load_sites(connection: AsyncConnection) -> list[Site]:
+    """Every site, by ID."""
+    rows = await connection.execute(sites_in_force().order_by(tables.sites.c.site_id))
+    return [_site(*row) for row in rows]
+
+
+async def load_site(connection: AsyncConnection, site_id: str) -> Site:
+    """One site. NotFound if there is none of that ID."""
+    row = (await connection.execute(sites_in_force().where(tables.sites.c.site_id == site_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no site {site_id!r}.")
+    return _site(*row)
+
+
+def _site(site_id: str, hash_key: bytes, version: int, settings: str) -> Site:
+    return Site(site_id, hash_key, version, SiteSettings.model_validate_json(settings))

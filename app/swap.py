@@ -1,0 +1,222 @@
+"""What a stage of the pipeline is, and how its result replaces what stood there before.
+
+A stage computes its rows for a set of dirty keys into staging tables, keeps there only what differs from its target
+tables, and then writes just that, in one short transaction that also enqueues for the next stages and deletes the
+queue rows that it answered. Most recomputations therefore write nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    union,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import queue as queues
+from app import tables
+from app.db import upsert
+from app.sites.site import Site
+
+Compute = Callable[[AsyncConnection, Site], Awaitable[None]]
+"""Fills the staging twins of a stage's targets for the keys in its `dirty` table. Reads facts and earlier stages."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A derived table that a stage owns, and which of its rows belong to the dirty keys."""
+
+    table: Table
+    in_scope: ColumnElement[bool]
+
+    @property
+    def staged(self) -> Table:
+        """The staging twin."""
+        return tables.staged[self.table.name]
+
+
+@dataclass(frozen=True)
+class Enqueue:
+    """What a stage makes dirty for a later one: a statement of keys (`site_id` first), over staging and old rows."""
+
+    queue: Table
+    keys: Select[Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the pipeline."""
+
+    name: str
+    queue: Table
+    targets: tuple[Target, ...]
+    compute: Compute
+    enqueues: tuple[Enqueue, ...]
+    sources: tuple[tuple[ColumnElement[Any], ...], ...]
+    """Where a rebuild finds the keys: for each table, the columns (`site_id` first) that make up the dirty key."""
+    needs_first: tuple[Stage, ...] = ()
+    """Stages whose queues must be empty between taking this stage's rows and computing them."""
+
+    @property
+    def dirty(self) -> Table:
+        """The table of the keys being computed."""
+        return tables.dirty[self.queue.name]
+
+
+def of_site(table: Table) -> ColumnElement[bool]:
+    """Rows of the site at hand."""
+    return table.c.site_id == bindparam("site_id")
+
+
+def is_dirty(stage_queue: Table, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the columns (the dirty key, without `site_id`) are among the keys being computed."""
+    dirty = tables.dirty[stage_queue.name]
+    names = queues.dirty_columns(stage_queue)
+    keys = select(*(dirty.c[name] for name in names)).where(of_site(dirty))
+    return columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys)
+
+
+# ---------------------------------------------------------------- statements
+
+
+def clear(table: Table) -> Delete:
+    """Empties a staging table of the site's rows."""
+    return delete(table).where(of_site(table))
+
+
+def rows_gone(target: Target) -> Insert:
+    """Stages, as gone, the target's rows in scope that were not computed again. Index: the target's key."""
+    table, staged = target.table, target.staged
+    names = [c.name for c in table.primary_key.columns]
+    computed = exists().where(*(staged.c[name] == table.c[name] for name in names))
+    gone = select(*(table.c[name] for name in names), literal(True)).where(of_site(table), target.in_scope, ~computed)
+    return insert(staged).from_select([*names, "is_gone"], gone)
+
+
+def rows_unchanged(target: Target) -> Delete:
+    """Takes out of staging what stands in the target already, so that only differences are left."""
+    table, staged = target.table, target.staged
+    keys = {c.name for c in table.primary_key.columns}
+    same = exists().where(
+        *(table.c[c.name] == staged.c[c.name] for c in table.columns if c.name in keys),
+        *(table.c[c.name].is_not_distinct_from(staged.c[c.name]) for c in table.columns if c.name not in keys),
+    )
+    return delete(staged).where(of_site(staged), staged.c.is_gone.is_(False), same)
+
+
+def delete_gone(target: Target) -> Delete:
+    """Deletes the target's rows that are staged as gone."""
+    table, staged = target.table, target.staged
+    names = [c.name for c in table.primary_key.columns]
+    gone = select(*(staged.c[name] for name in names)).where(of_site(staged), staged.c.is_gone.is_(True))
+    return delete(table).where(of_site(table), tuple_(*(table.c[name] for name in names)).in_(gone))
+
+
+def write_changed(is_sqlite: bool, target: Target) -> Insert:
+    """Writes the staged rows that are new or different."""
+    table, staged = target.table, target.staged
+    names = [c.name for c in table.columns]
+    changed = select(*(staged.c[name] for name in names)).where(of_site(staged), staged.c.is_gone.is_(False))
+    return upsert(is_sqlite, table, changed, names)
+
+
+def stage_enqueued(is_sqlite: bool, enqueue: Enqueue) -> Insert:
+    """Stages the keys that a later stage will find dirty. Several statements may name the same queue."""
+    names = ["site_id", *queues.dirty_columns(enqueue.queue)]
+    keys = enqueue.keys.subquery()
+    rows = select(*keys.columns).where(literal(True)).distinct()
+    return upsert(is_sqlite, tables.enqueued[enqueue.queue.name], rows, names)
+
+
+def write_enqueued(queue: Table) -> Insert:
+    """Enqueues what was staged, with the time of the oldest fact behind it (`:received_at`)."""
+    names = ["site_id", *queues.dirty_columns(queue)]
+    staged = tables.enqueued[queue.name]
+    rows = select(*(staged.c[name] for name in names), bindparam("received_at", type_=tables.Moment)).where(of_site(staged))
+    return insert(queue).from_select([*names, "received_at"], rows)
+
+
+def next_keys(stage: Stage, after: tuple[str, ...] | None) -> Insert:
+    """Rows of the stage's `dirty` table: the `:limit` keys that follow `after` in its sources and targets.
+
+    With `after`, the parameters `:after_0`, `:after_1`, … are its parts. Index: the key of each source.
+    """
+    names = ["site_id", *queues.dirty_columns(stage.queue)]
+    branches = []
+    for source in stage.sources:
+        branch = select(*(c.label(name) for c, name in zip(source, names, strict=True))).where(
+            source[0] == bindparam("site_id"), *(c.is_not(None) for c in source[1:])
+        )
+        if after is not None:
+            bounds = [bindparam(f"after_{n}", type_=tables.Key) for n in range(len(source) - 1)]
+            branch = branch.where(tuple_(*source[1:]) > tuple_(*bounds) if len(bounds) > 1 else source[1] > bounds[0])
+        page = branch.distinct().order_by(*source[1:]).limit(bindparam("limit")).subquery()
+        branches.append(select(*page.columns))
+    keys = (union(*branches) if len(branches) > 1 else branches[0]).subquery()
+    page = select(*keys.columns).order_by(*list(keys.columns)[1:]).limit(bindparam("limit"))
+    return insert(stage.dirty).from_select(names, page)
+
+
+def last_dirty(stage: Stage) -> Select[Any]:
+    """At most one row: the greatest of the keys being computed."""
+    names = queues.dirty_columns(stage.queue)
+    columns = [stage.dirty.c[name] for name in names]
+    return select(*columns).where(of_site(stage.dirty)).order_by(*(c.desc() for c in columns)).limit(1)
+
+
+# ---------------------------------------------------------------- running them
+
+
+async def compute(connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, *, enqueue: bool) -> None:
+    """Compute the dirty keys into staging and leave there only what differs. Writes no permanent row on SQLite."""
+    here = {"site_id": site.site_id}
+    for target in stage.targets:
+        await connection.execute(clear(target.staged), here)
+    await stage.compute(connection, site)
+    for target in stage.targets:
+        await connection.execute(rows_gone(target), here)
+        await connection.execute(rows_unchanged(target), here)
+    if enqueue:
+        for queue in {item.queue.name: item.queue for item in stage.enqueues}.values():
+            await connection.execute(clear(tables.enqueued[queue.name]), here)
+        for item in stage.enqueues:
+            await connection.execute(stage_enqueued(is_sqlite, item), here)
+
+
+async def swap(connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, received_at: Any, *, enqueue: bool) -> None:
+    """Write what was staged, enqueue what follows from it. The caller's transaction makes it one."""
+    here = {"site_id": site.site_id}
+    if enqueue:
+        for queue in {item.queue.name: item.queue for item in stage.enqueues}.values():
+            await connection.execute(write_enqueued(queue), {**here, "received_at": received_at})
+    for target in stage.targets:
+        await connection.execute(delete_gone(target), here)
+        await connection.execute(write_changed(is_sqlite, target), here)
+
+
+async def differences(connection: AsyncConnection, stage: Stage, site: Site) -> dict[str, int]:
+    """After `compute`: how many rows of each target differ from what was computed."""
+    counts: dict[str, int] = {}
+    for target in stage.targets:
+        staged = target.staged
+        count = await connection.scalar(select(func.count()).select_from(staged).where(of_site(staged)), {"site_id": site.site_id})
+        counts[target.table.name] = int(count or 0)
+    return counts
+
+

@@ -1,0 +1,727 @@
+"""Every table, in the order of the flow: configuration, the log, the queues, what is derived.
+
+The comments on tables and columns are the data dictionary (`docs/data-dictionary.md` is generated from them).
+
+- Every primary key begins with `site_id`, and no statement of the pipeline spans two sites.
+- *Heavy* tables (`events`, `touches`, `goal_events`, `visitor_spans`, `touches_queue`, `spans_queue`) are keyed by
+  (`site_id`, `visitor_id`, …) and computed visitor by visitor; the others are *light*, a few per cent of the volume.
+- Nothing has a foreign key: derived tables are pure functions of the log, and `closedloop check` proves it.
+- ID and key columns collate "C" on PostgreSQL, so that 'smallest' means the same on both databases.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s__%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+BEGINNING = 0
+"""Start of the first span of a visitor: before every time that validation lets in, in microseconds."""
+END_OF_TIME = 253_402_300_799_999_999
+"""End of the last span of a visitor: 9999-12-31T23:59:59.999999Z, in microseconds."""
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime; exact (no float on the way)."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC datetime of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A UTC time, stored as integer microseconds since 1970: both databases compare and subtract it alike.
+
+    Binds an aware datetime or an integer (already microseconds); answers an aware datetime.
+    For arithmetic in SQL use `micros(column)`, which is the bare integer.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | int | None, dialect: Dialect) -> int | None:
+        return to_micros(value) if isinstance(value, datetime) else value
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_micros(value)
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        return self
+
+
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+"""An ID or a key: compared byte by byte on both databases."""
+
+
+def _table(name: str, comment: str, *columns: Column[Any] | Index) -> Table:
+    return Table(name, metadata, *columns, comment=comment)
+
+
+def _id(name: str, comment: str, *, nullable: bool = False) -> Column[Any]:
+    """A column that is part of the primary key."""
+    return Column(name, Key, primary_key=True, nullable=nullable, comment=comment)
+
+
+def _site() -> Column[Any]:
+    return _id("site_id", "The tenant; first column of every key.")
+
+
+def _key(name: str, comment: str, *, null: bool = False, default: str | None = None) -> Column[Any]:
+    return Column(name, Key, nullable=null, comment=comment, server_default=default)
+
+
+def _text(name: str, comment: str, *, null: bool = False, default: str | None = None) -> Column[Any]:
+    return Column(name, Text, nullable=null, comment=comment, server_default=default)
+
+
+def _at(name: str, comment: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Moment, nullable=null, comment=f"{comment} UTC microseconds.")
+
+
+def _int(name: str, comment: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, BigInteger, nullable=null, comment=comment)
+
+
+def _small(name: str, comment: str) -> Column[Any]:
+    return Column(name, SmallInteger, nullable=False, comment=comment)
+
+
+def _flag(name: str, comment: str) -> Column[Any]:
+    return Column(name, Boolean, nullable=False, comment=comment)
+
+
+# ---------------------------------------------------------------- configuration
+
+sites = _table(
+    "sites",
+    "A tenant: one brand or company.",
+    _site(),
+    Column("hash_key", LargeBinary, nullable=False, comment="Secret of the keyed hashes of e-mails, phones and IDs; made once, never rotated."),
+    _int("settings_version", "The version of `site_versions` in force."),
+    _at("created_at", "When the site was made."),
+)
+
+site_versions = _table(
+    "site_versions",
+    "Every version of a site's settings: an input of the pipeline.",
+    _site(),
+    Column("version", BigInteger, primary_key=True, comment="1, 2, 3, …"),
+    _text("settings", "The whole of the settings as JSON (`app.sites.settings.SiteSettings`)."),
+    _at("created_at", "When this version came into force."),
+)
+
+keys = _table(
+    "keys",
+    "API keys. A secret key that reads several sites has one row for each.",
+    _site(),
+    _id("key_id", "Public name of the key."),
+    _text("kind", "`write` (public, stands in a web page) or `secret`."),
+    _key("key_hash", "SHA-256 of the key, hex."),
+    _text("scopes", "Scopes of a secret key, separated by spaces: `ingest`, `read`, `admin`."),
+    _text("label", "What its owner calls it.", default=""),
+    _text("public_value", "The key itself, for write keys only (they are public).", null=True),
+    _at("created_at", "When it was made."),
+    _at("revoked_at", "When it stopped being valid.", null=True),
+    Index("ix_keys__key_hash", "key_hash"),
+)
+
+connections = _table(
+    "connections",
+    "A CRM that sends webhooks.",
+    _site(),
+    _id("connection_id", "Chosen by the caller; stands in the webhook's path; unique over all sites."),
+    _text("provider", "`generic` and, later, one for each CRM."),
+    _text("secrets", "JSON list of the one or two live signing secrets, newest first."),
+    _text("api_token", "Token to fetch details with.", null=True),
+    _text("api_base_url", "Where to fetch details.", null=True),
+    _text("settings", "JSON: `won_stages`, `lost_stages`, …"),
+    _flag("reports_activities", "Whether calls, meetings and e-mails of sales arrive through it."),
+    _at("created_at", "When it was made."),
+    Index("ix_connections__connection_id", "connection_id", unique=True),
+)
+
+local_days = _table(
+    "local_days",
+    "When each local day of a site starts (SQLite knows no time zones); made anew when the zone changes.",
+    _site(),
+    _id("day", "Local date, YYYY-MM-DD."),
+    _at("starts_at", "First instant of that day in the site's zone."),
+)
+
+goal_rules = _table(
+    "goal_rules",
+    "The site's own goals, as rows for the pipeline's statements; from the settings in force.",
+    _site(),
+    _id("goal", "Name of the goal, which is the name of its conversions."),
+    _text("event_type", "Type of event that reaches it; empty: any.", default=""),
+    _text("path", "Path of the page, folded by nothing; empty: any.", default=""),
+    _flag("path_is_prefix", "Whether `path` is a beginning (a `*` stood at its end)."),
+    _text("once_per", "`person` or `event`."),
+)
+
+excluded_pages = _table(
+    "excluded_pages",
+    "Pages of the site's own that make neither touches nor goals; from the settings in force.",
+    _site(),
+    _id("host", "Host name; empty: any."),
+    _id("path", "Path; empty: any."),
+    Column("path_is_prefix", Boolean, primary_key=True, comment="Whether `path` is a beginning."),
+)
+
+deal_stages = _table(
+    "deal_stages",
+    "Which stages of a connection's pipelines mean won or lost; from the connections' settings.",
+    _site(),
+    _id("space", "Deal space: `generic` or a connection ID."),
+    _id("stage", "Name of the stage, as the CRM sends it."),
+    _text("outcome", "`won` or `lost`."),
+)
+
+# ---------------------------------------------------------------- the log
+
+events = _table(
+    "events",
+    "One fact about one visitor that arrived; append-only. Heavy.",
+    _site(),
+    _id("visitor_id", "Cookie ID of the browser, or the pseudo-visitor of a key (`~` and the key ID)."),
+    _id("event_id", "Unique within the visitor; sent by the client or derived."),
+    _text("type", "`visit`, `pageview`, `form_submit`, `identify`, `engagement`, `touch`, or the site's own."),
+    _at("occurred_at", "When it happened: the client's time, corrected for skew, never in the future."),
+    _int("sequence", "Order among events of the same instant, if the client sent one, else 0."),
+    _small("type_rank", "0 for `visit`, 1 for all else: a visit sorts first among equals."),
+    _small("start_rank", "2: may start a session (`visit`, `pageview`, `touch`, an explicit source); 0: never does (`engagement`, `identify`); 1: only where the visitor has no event of rank 2."),
+    _flag("is_web", "Keeps a session alive: a fact of the website (not an offline touch, not a server's event without a page)."),
+    _at("received_at", "When it came in."),
+    _key("origin_id", "Where it came from: `origins`."),
+    _int("campaign_key", "64-bit hash of (source, medium, campaign, click ID), case folded; null where it carries neither a campaign nor a click ID.", null=True),
+    _flag("has_internal_referrer", "The referrer has the page's own registrable domain."),
+    _text("host", "Host of the page, lower case, without `www.`.", default=""),
+    _text("path", "Path of the page.", default=""),
+    _text("url", "Address of the page as sent, without user info.", null=True),
+    _text("referrer", "Referrer as sent.", null=True),
+    _text("title", "Title of the page.", null=True),
+    _key("form_id", "Which form was submitted: `forms`.", null=True),
+    _flag("has_email", "An e-mail came with it (its hash is in `sightings`)."),
+    _text("click_id", "Value of the ad click ID.", null=True),
+    _int("engaged_ms", "For `engagement`: milliseconds in the foreground.", null=True),
+    _flag("is_trusted", "It came with a secret key."),
+    _text("properties", "JSON object of the sender's own.", null=True),
+    Index("ix_events__order", "site_id", "visitor_id", "occurred_at", "sequence", "type_rank", "event_id"),
+)
+
+origins = _table(
+    "origins",
+    "A distinct tuple of where visits come from. An absent part is an empty text.",
+    _site(),
+    _id("origin_id", "128-bit hash of the tuple (22 characters, base64url)."),
+    _text("explicit_channel", "Channel that a secret key stated.", default=""),
+    _text("source", "utm_source or explicit source, as sent.", default=""),
+    _text("medium", "utm_medium or explicit medium, as sent.", default=""),
+    _text("campaign", "utm_campaign or explicit campaign, as sent.", default=""),
+    _text("term", "utm_term or explicit term.", default=""),
+    _text("content", "utm_content or explicit content.", default=""),
+    _text("referring_host", "Host of the referrer, lower case, without `www.`; empty if the page's own.", default=""),
+    _text("click_id_kind", "Parameter that carried the click ID: `gclid`, `fbclid`, …", default=""),
+)
+
+forms = _table(
+    "forms",
+    "A distinct pair of form name and page path.",
+    _site(),
+    _id("form_id", "128-bit hash of the pair."),
+    _text("name", "Name of the form as sent."),
+    _text("path", "Path of the page it was on."),
+)
+
+sightings = _table(
+    "sightings",
+    "One subject (an event, a contact in a CRM fact) seen carrying keys, and the visitor it was seen on.",
+    _site(),
+    _id("link_id", "Which keys: `link_keys`."),
+    _id("visitor_id", "Visitor it was seen on; empty if none."),
+    _id("fact_id", "The event or CRM fact."),
+    _at("occurred_at", "When the subject was seen."),
+    _int("sequence", "Order among sightings of one instant: the event's."),
+    _flag("is_trusted", "It came with a secret key or from a CRM."),
+    _at("received_at", "When it came in."),
+    Index("ix_sightings__visitor", "site_id", "visitor_id", "occurred_at"),
+    Index("ix_sightings__fact", "site_id", "fact_id"),
+)
+
+link_keys = _table(
+    "link_keys",
+    "The keys of a distinct set of keys that a subject carried together.",
+    _site(),
+    _id("link_id", "128-bit hash of the sorted set of keys."),
+    _id("key_id", "`c_`, `e_`, `p_` or `u_` (CRM contact, e-mail, phone, user ID) and a keyed hash."),
+    Index("ix_link_keys__key", "site_id", "key_id", "link_id"),
+)
+
+unlinks = _table(
+    "unlinks",
+    "Joins that a person has undone: sightings of these keys on this visitor count no more.",
+    _site(),
+    _id("visitor_id", "Visitor of the undone sighting; empty if it had none."),
+    _id("link_id", "Keys of the undone sighting."),
+    _key("fact_id", "The fact that was named when it was undone."),
+    _at("created_at", "When it was undone."),
+)
+
+contacts = _table(
+    "contacts",
+    "Names and addresses, for display and export only; decides nothing.",
+    _site(),
+    _id("key_id", "The key that this is the clear text of, or the CRM contact."),
+    _text("kind", "`email`, `phone`, `user_id` or `contact`."),
+    _text("value", "The address, number or ID itself."),
+    _text("name", "Name of the person.", null=True),
+    _text("company", "Company, as the CRM says.", null=True),
+    _text("lead_source", "The CRM's own lead source.", null=True),
+    _text("email_domain", "Domain of the e-mail.", null=True),
+    Column("may_contact", Boolean, nullable=True, comment="Whether the person may be contacted."),
+    _at("occurred_at", "Time of the newest fact that wrote this row."),
+)
+
+crm_facts = _table(
+    "crm_facts",
+    "One fact that a CRM (or a `deal_closed` event) reported, as it came.",
+    _site(),
+    _id("fact_id", "128-bit hash of (connection or `events`, message ID)."),
+    _key("connection_id", "Connection it came through; empty for an event."),
+    _key("space", "Deal and contact space: `generic` or the connection ID."),
+    _text("type", "`deal.won`, `contact.created`, `activity.logged`, …"),
+    _key("deal_id", "Deal that it is about; empty if none."),
+    _at("occurred_at", "When it happened, by the CRM."),
+    _at("received_at", "When it came in."),
+    _text("body", "The payload's `data` as JSON, without e-mails and phone numbers."),
+    Index("ix_crm_facts__deal", "site_id", "space", "deal_id"),
+)
+
+deal_fields = _table(
+    "deal_fields",
+    "One field of a deal that one fact sent. The fold takes the last by (occurred_at, fact_id).",
+    _site(),
+    _id("space", "Deal space."),
+    _id("deal_id", "The CRM's ID of the deal."),
+    _id("field", "`name`, `amount_minor`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring_minor`, `recurring_period`, `visitor_id`, `url`, `contacts`."),
+    _id("fact_id", "The fact that sent it."),
+    _at("occurred_at", "When the value came to hold."),
+    _text("value", "The value (times in microseconds, money in minor units; `contacts`: their number); null clears.", null=True),
+)
+
+deal_changes = _table(
+    "deal_changes",
+    "One thing that happened to a deal, other than a value of a field.",
+    _site(),
+    _id("space", "Deal space."),
+    _id("deal_id", "The CRM's ID of the deal."),
+    _id("fact_id", "The fact that said so."),
+    _text("change", "`seen` (created or updated), `won`, `lost`, `reopened`, `adjusted`, `churned`."),
+    _at("occurred_at", "When it happened."),
+    _int("amount_minor", "For `adjusted`: the signed change, in minor units of the deal's currency.", null=True),
+)
+
+deal_contacts = _table(
+    "deal_contacts",
+    "The contacts that one fact listed for a deal; a later list replaces the whole.",
+    _site(),
+    _id("space", "Deal space."),
+    _id("deal_id", "The CRM's ID of the deal."),
+    _id("fact_id", "The fact that sent the list."),
+    _id("link_id", "Keys of the contact: `link_keys`."),
+    Index("ix_deal_contacts__link", "site_id", "link_id"),
+)
+
+activities = _table(
+    "activities",
+    "Calls, meetings and e-mails that sales logged.",
+    _site(),
+    _id("fact_id", "The fact that reported it."),
+    _text("kind", "`call`, `email`, `meeting`, `other`."),
+    _text("direction", "`inbound`, `outbound` or empty.", default=""),
+    _flag("is_automated", "Sent by a machine: never counts as contact."),
+    _key("link_id", "Keys of the contact it was with; null if only a deal was named.", null=True),
+    _key("space", "Deal space."),
+    _key("deal_id", "Deal it was about; null if only a contact was named.", null=True),
+    _at("occurred_at", "When it took place."),
+    Index("ix_activities__deal", "site_id", "space", "deal_id"),
+    Index("ix_activities__link", "site_id", "link_id"),
+)
+
+contact_marks = _table(
+    "contact_marks",
+    "What sales or marketing said of a contact.",
+    _site(),
+    _id("fact_id", "The fact that said so."),
+    _text("mark", "`sql` (qualified) or `disqualified`."),
+    _key("link_id", "Keys of the contact."),
+    _text("reason", "Why, for a disqualification.", null=True),
+    _text("bant", "JSON of the four booleans, the evidence of a qualification.", null=True),
+    _at("occurred_at", "When it was said."),
+    Index("ix_contact_marks__link", "site_id", "link_id"),
+)
+
+quarantine = _table(
+    "quarantine",
+    "What could not be understood or stored: kept 30 days, visible and replayable.",
+    _site(),
+    _id("quarantine_id", "128-bit hash of door and body: the same body sent again is one row."),
+    _text("door", "`events` or `webhook:<connection>`."),
+    _text("reason", "Why it was refused, in words."),
+    _text("body", "What was sent, as text (capped)."),
+    _flag("is_trusted", "It came with a secret key."),
+    _at("received_at", "When it came in: kept on replay."),
+    Index("ix_quarantine__received_at", "site_id", "received_at"),
+)
+
+drops = _table(
+    "drops",
+    "What was dropped at the door, counted by day and reason.",
+    _site(),
+    _id("day", "UTC date, YYYY-MM-DD."),
+    _id("reason", "`bot`, `prefetch`, `gpc`, `dnt`, `excluded_network`, `bad_signature:<connection>`, …"),
+    _int("count", "How many."),
+)
+
+# ---------------------------------------------------------------- the queues (one for each stage)
+
+
+def _queue(name: str, comment: str, *dirty: str) -> Table:
+    """A stage's queue: append-only, no unique key but its own number, so that no writer waits for another."""
+    return _table(
+        name,
+        comment,
+        Column("queue_id", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True, comment="Names the row; says nothing of order (numbers do not commit in order)."),
+        Column("site_id", Key, nullable=False, comment="The tenant."),
+        *(_key(column, "What is dirty.", default="") for column in dirty),
+        _at("received_at", "When the oldest fact behind this row came in."),
+        Index(f"ix_{name}__site", "site_id", "queue_id"),
+    )
+
+
+labels_queue = _queue("labels_queue", "Origins and forms to label: exactly one of the two is set.", "origin_id", "form_id")
+touches_queue = _queue("touches_queue", "Visitors whose touches and goals may have changed. Heavy.", "visitor_id")
+identity_queue = _queue("identity_queue", "Keys whose person may have changed.", "key_id")
+spans_queue = _queue("spans_queue", "Visitors whose spans may have changed. Heavy.", "visitor_id")
+deals_queue = _queue("deals_queue", "Deals to fold anew.", "space", "deal_id")
+conversions_queue = _queue("conversions_queue", "People, or deals (then `person_id` is empty), whose conversions may have changed.", "person_id", "space", "deal_id")
+journeys_queue = _queue("journeys_queue", "Conversions whose journeys may have changed.", "kind", "holder_id", "fact_id")
+
+failed_keys = _table(
+    "failed_keys",
+    "What made a stage fail, even alone: set aside so that the rest goes on.",
+    _site(),
+    _id("stage", "Name of the stage."),
+    _id("dirty_key", "JSON list of the dirty key's parts."),
+    _text("error", "What the database or the code said."),
+    _at("failed_at", "When it was set aside."),
+)
+
+rebuilds = _table(
+    "rebuilds",
+    "A rebuild under way: a cursor, moved in the same transaction as the swap of its chunk.",
+    _site(),
+    _text("stage", "Stage being rebuilt."),
+    _text("after_key", "JSON list: the last dirty key done in that stage; empty list at its beginning."),
+    _int("keys_left", "How many keys are left in this stage and the ones after it, about."),
+    _int("keys_total", "How many there were at the start, about."),
+    _at("started_at", "When it was asked for."),
+)
+
+worker_epochs = _table(
+    "worker_epochs",
+    "Who may swap: a worker that takes the site's lock raises the epoch, and confirms it in each swap.",
+    _site(),
+    _int("epoch", "Raised by each worker that takes over."),
+)
+
+# ---------------------------------------------------------------- derived: touches
+
+origin_labels = _table(
+    "origin_labels",
+    "What the rules in force say of an origin.",
+    _site(),
+    _id("origin_id", "`origins`."),
+    _text("channel", "Channel, by the first rule that fired."),
+    _text("rule", "Name of that rule, for explanations."),
+    _text("source", "Source after aliases and defaults (`google`, `(direct)`)."),
+    _text("medium", "Medium after defaults (`organic`, `referral`, `(none)`)."),
+    _text("campaign", "Campaign after aliases; `(not set)` if none."),
+    _text("term", "Term; `(not set)` if none."),
+    _text("content", "Content; `(not set)` if none."),
+    _text("referrer", "Referring host; `(none)` if none."),
+    _flag("is_ignored", "The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID."),
+)
+
+form_labels = _table(
+    "form_labels",
+    "What the settings in force say of a form.",
+    _site(),
+    _id("form_id", "`forms`."),
+    _text("name", "Name of the form."),
+    _flag("is_lead_form", "Whether submitting it makes a lead."),
+    _flag("needs_email", "Whether it does so only with an e-mail (the default rule)."),
+)
+
+touches = _table(
+    "touches",
+    "One arrival through an origin. Carries no person. Heavy.",
+    _site(),
+    _id("visitor_id", "The visitor."),
+    _id("event_id", "The event that was the arrival."),
+    _at("occurred_at", "When."),
+    _int("sequence", "The event's."),
+    _small("type_rank", "The event's."),
+    _at("session_started_at", "Start of the session that it lies in."),
+    _key("origin_id", "Where it came from; the all-empty origin where an ignored referrer brought a visitor's very first session."),
+    _int("touches_left_out", "On a visitor's first touch: how many later ones the cap left out; else 0."),
+    Index("ix_touches__order", "site_id", "visitor_id", "occurred_at"),
+)
+
+goal_events = _table(
+    "goal_events",
+    "An event that reaches a goal: `lead`, `form:<name>`, or the site's own. Heavy.",
+    _site(),
+    _id("visitor_id", "The visitor."),
+    _id("event_id", "The event."),
+    _id("goal", "Name of the goal."),
+    _at("occurred_at", "When."),
+    _int("sequence", "The event's."),
+    _text("once_per", "`person` or `event`."),
+)
+
+# ---------------------------------------------------------------- derived: identity
+
+key_people = _table(
+    "key_people",
+    "Which person each key belongs to now.",
+    _site(),
+    _id("key_id", "The key."),
+    _key("person_id", "Smallest key of the connected component."),
+    _flag("is_crowded", "The component had more than 10 keys of one kind, so each key stands alone."),
+    Index("ix_key_people__person", "site_id", "person_id"),
+)
+
+crowded_days = _table(
+    "crowded_days",
+    "A key seen on more than 20 visitors on one UTC day: on it, its sightings through a write key join nothing.",
+    _site(),
+    _id("key_id", "The key."),
+    Column("day_number", BigInteger, primary_key=True, comment="Days since 1970, UTC."),
+    _int("visitors", "On how many visitors it was seen."),
+)
+
+visitor_spans = _table(
+    "visitor_spans",
+    "Which person a visitor was, from when to when. Every visitor with a touch, a goal or a sighting has at least one. Heavy.",
+    _site(),
+    _id("visitor_id", "The visitor."),
+    Column("starts_at", Moment, primary_key=True, comment="First instant of the span; 0 for the first. UTC microseconds."),
+    _at("ends_at", "First instant after it; the end of time for the last."),
+    _key("person_id", "The person; `v_` and the visitor ID where nobody has identified."),
+    _key("fact_id", "The event or CRM fact whose sighting began it: the evidence; null for an unidentified visitor.", null=True),
+    _key("link_id", "Keys of that sighting.", null=True),
+    _at("first_touched_at", "First touch within the span.", null=True),
+    _key("first_touch_event_id", "The event of that touch.", null=True),
+    Index("ix_visitor_spans__person", "site_id", "person_id"),
+    Index("ix_visitor_spans__first_touch", "site_id", "first_touched_at"),
+)
+
+# ---------------------------------------------------------------- derived: deals
+
+deals = _table(
+    "deals",
+    "A CRM opportunity as it stands now.",
+    _site(),
+    _id("space", "Deal space."),
+    _id("deal_id", "The CRM's ID."),
+    _text("name", "Name.", null=True),
+    _text("outcome", "`open`, `won` or `lost`."),
+    _at("first_seen_at", "Time of the earliest fact about it."),
+    _at("opened_at", "When it was opened: as the CRM says, else the earliest fact, never after the win."),
+    _at("won_at", "The latest transition to won, if it is won now.", null=True),
+    _at("lost_at", "The latest transition to lost, if it is lost now.", null=True),
+    _at("churned_at", "When the customer left.", null=True),
+    _text("closed_on", "The CRM's close date, YYYY-MM-DD.", null=True),
+    _text("currency", "ISO currency of its amounts.", null=True),
+    _int("amount_minor", "Amount now, adjustments included, in minor units.", null=True),
+    _int("recurring_minor", "Amount of each period, for a subscription.", null=True),
+    _text("recurring_period", "`month` or `year`.", null=True),
+    _text("stage", "The CRM's stage.", null=True),
+    _text("pipeline", "The CRM's pipeline.", null=True),
+    _text("type", "`new`, `expansion` or `renewal`.", null=True),
+    _key("company_id", "The CRM's company.", null=True),
+    _text("company_name", "Its name.", null=True),
+    _text("company_domain", "Its domain.", null=True),
+    _text("owner", "Who owns the deal.", null=True),
+    _text("lost_reason", "Why it was lost.", null=True),
+    _text("url", "Where the CRM shows it.", null=True),
+    _flag("has_contacts", "It names at least one contact, or a visitor where it names none."),
+)
+
+deal_people = _table(
+    "deal_people",
+    "The people of a deal: its contacts' persons, or its visitor's where it names no contact.",
+    _site(),
+    _id("space", "Deal space."),
+    _id("deal_id", "The deal."),
+    _id("person_id", "The person."),
+    Index("ix_deal_people__person", "site_id", "person_id"),
+)
+
+deal_amounts = _table(
+    "deal_amounts",
+    "The net amount of a won deal, each time it changed: at the win, and with each later adjustment.",
+    _site(),
+    _id("space", "Deal space."),
+    _id("deal_id", "The deal."),
+    Column("entry", BigInteger, primary_key=True, comment="0 for the win, then 1, 2, … in order of time."),
+    _at("occurred_at", "When the net amount came to hold."),
+    _int("before_minor", "Net before, in minor units; 0 for the win."),
+    _int("after_minor", "Net after, in minor units."),
+    _key("fact_id", "The fact that changed it."),
+)
+
+# ---------------------------------------------------------------- derived: journeys
+
+
+def _conversion_key() -> tuple[Column[Any], Column[Any], Column[Any]]:
+    return (
+        _id("kind", "`lead`, `sql`, `opportunity`, `customer`, or the name of a goal."),
+        _id("holder_id", "Visitor ID, or the deal space."),
+        _id("fact_id", "Event ID (or the CRM fact, for `sql`), or the deal ID."),
+    )
+
+
+conversions = _table(
+    "conversions",
+    "A moment that counts.",
+    _site(),
+    *_conversion_key(),
+    _key("person_id", "Whose it is; empty for a deal (see `conversion_people`).", default=""),
+    _at("occurred_at", "The change of stage: where the journey ends."),
+    _text("currency", "Currency of its money; null where it has none.", null=True),
+    _flag("has_people", "A deal that names nobody is credited to nobody."),
+    _at("lead_at", "The earliest lead of its people at or before it.", null=True),
+    _at("opportunity_at", "When its deal became an opportunity, for `customer` and `opportunity`.", null=True),
+    Index("ix_conversions__person", "site_id", "person_id"),
+)
+
+conversion_people = _table(
+    "conversion_people",
+    "The people whose touches make up the journey of a conversion.",
+    _site(),
+    *_conversion_key(),
+    _id("person_id", "The person."),
+    Index("ix_conversion_people__person", "site_id", "person_id"),
+)
+
+ledger_entries = _table(
+    "ledger_entries",
+    "What a conversion counts, and when: one entry at the conversion, one for each later change of its net amount.",
+    _site(),
+    *_conversion_key(),
+    Column("entry", BigInteger, primary_key=True, comment="0 for the conversion itself, then its adjustments in order of time."),
+    _at("counted_at", "The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened."),
+    _at("occurred_at", "When it happened."),
+    _small("counts", "1 for the conversion itself, 0 for an adjustment."),
+    _int("before_minor", "Net amount before, in minor units of the conversion's currency."),
+    _int("after_minor", "Net amount after."),
+    Index("ix_ledger_entries__counted", "site_id", "kind", "counted_at"),
+)
+
+journeys = _table(
+    "journeys",
+    "One conversion's journey as a whole.",
+    _site(),
+    *_conversion_key(),
+    _at("first_touched_at", "The first touch of its people at or before it, however long ago; null: none.", null=True),
+    _int("touches_left_out", "Touches within 730 days that the cap of 1,000 left out."),
+)
+
+journey_touches = _table(
+    "journey_touches",
+    "The touches within 730 days before a conversion, of all its people: the first and the newest 999.",
+    _site(),
+    *_conversion_key(),
+    _id("touch_visitor_id", "Visitor of the touch."),
+    _id("touch_event_id", "Event of the touch."),
+    _int("position", "1, 2, … in order of (occurred_at, sequence, visit first, event ID, visitor ID)."),
+    _at("occurred_at", "When."),
+    _key("origin_id", "Where it came from."),
+)
+
+QUEUES: tuple[Table, ...] = (
+    labels_queue, touches_queue, identity_queue, spans_queue, deals_queue, conversions_queue, journeys_queue,
+)
+DERIVED: tuple[Table, ...] = (
+    origin_labels, form_labels, touches, goal_events, key_people, crowded_days, visitor_spans,
+    deals, deal_people, deal_amounts, conversions, conversion_people, ledger_entries, journeys, journey_touches,
+)
+
+# ---------------------------------------------------------------- staging (unlogged on PostgreSQL, temporary on SQLite)
+
+staging = MetaData()
+"""Tables that hold one stage's work between computing and swapping. Made by a migration on PostgreSQL (permanent and
+unlogged, so that they can be distributed), for each worker's connection on SQLite."""
+
+
+def _staged(target: Table) -> Table:
+    """The staging twin of a derived table: same key, all else nullable, and `is_gone` for rows to delete."""
+    columns = [Column(c.name, c.type, primary_key=c.primary_key, nullable=not c.primary_key) for c in target.columns]
+    gone = Column("is_gone", Boolean, nullable=False)
+    return Table(f"staged_{target.name}", staging, *columns, gone)
+
+
+def _keyed_like(prefix: str, queue: Table) -> Table:
+    """A set of dirty keys of a queue."""
+    keys = [Column(c.name, c.type, primary_key=True) for c in queue.columns if c.name not in ("queue_id", "received_at")]
+    return Table(f"{prefix}_{queue.name.removesuffix('_queue')}", staging, *keys)
+
+
+staged: dict[str, Table] = {target.name: _staged(target) for target in DERIVED}
+"""Staging twin by name of the derived table."""
+dirty: dict[str, Table] = {queue.name: _keyed_like("dirty", queue) for queue in QUEUES}
+"""By name of the queue: the keys that the stage is computing now."""
+enqueued: dict[str, Table] = {queue.name: _keyed_like("enqueued", queue) for queue in QUEUES}
+"""By name of the queue: the keys that the stage will enqueue in its swap."""
+taken_rows = Table(
+    "taken_rows",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("queue_name", Key, primary_key=True),
+    Column("queue_id", BigInteger, primary_key=True, autoincrement=False),
+)
+staged_keys = Table(
+    "staged_keys",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("key_id", Key, primary_key=True),
+    Column("label", Key, nullable=False),
+    Column("reached_in", Integer, nullable=False),
+)
+"""The closure of the dirty keys over raw joins; `label` is the smallest key found so far in the component."""

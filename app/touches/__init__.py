@@ -1,0 +1,1 @@
+"""Visitors' events -> sessions, touches and goals; origins -> channels. Computed visitor by visitor."""
