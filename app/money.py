@@ -1,0 +1,62 @@
+"""Money: integer minor units inside, decimal strings outside, ISO 4217 in between."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+from iso4217 import Currency
+
+LARGEST_MINOR = 10**16
+"""Largest magnitude of one amount, in minor units: hundreds of such amounts still add up within 64 bits."""
+
+# Past currencies, which the package no longer knows: old deals are still in them. Exponents as ISO 4217 gave them.
+_PAST = {
+    2: "ANG ATS AZM BGN CUC CYP DEM EEK FIM FRF GHC HRK IEP LTL LVL MRO MTL MZM NLG ROL SDD SIT SKK SLL STD TMM VEB VEF ZMK ZWD ZWL",
+    0: "BEF BYR ESP GRD ITL LUF MGF PTE TRL",
+}
+EXPONENTS: dict[str, int] = {code: digits for digits, codes in _PAST.items() for code in codes.split()} | {
+    currency.value: currency.exponent for currency in Currency if currency.exponent is not None
+}
+"""Decimal places of each currency's minor unit, by ISO code. Metals, funds' units and test codes are not money here."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,24})?\Z")
+
+
+def currency_code(text: str) -> str:
+    """The ISO code that the text names, in capitals. ValueError if it is not a currency."""
+    code = text.strip().upper()
+    if code not in EXPONENTS:
+        raise ValueError(f"unknown currency {text[:20]!r}: an ISO 4217 code such as USD, EUR or JPY is needed")
+    return code
+
+
+def parse_minor(amount: str | float | Decimal, currency: str) -> int:
+    """An amount in whole units ('1200.50', 1200.5) as minor units of the currency (120050).
+
+    What is finer than the minor unit is rounded, halves away from zero: CRMs send computed amounts (`33.333333`).
+    ValueError if it is not a plain decimal number in ASCII digits, not finite, or beyond `LARGEST_MINOR`.
+    """
+    number = _decimal(amount).scaleb(EXPONENTS[currency_code(currency)])
+    if not number.is_finite() or abs(number) > LARGEST_MINOR:
+        raise ValueError("amount is not finite or too large")
+    return int(number.to_integral_value(ROUND_HALF_UP))
+
+
+def _decimal(amount: str | float | Decimal) -> Decimal:
+    if isinstance(amount, str | bool):
+        if not _NUMBER.match(str(amount)):
+            raise ValueError("amount is not a plain decimal number such as 1200.50")
+        return Decimal(amount)
+    if isinstance(amount, int) and abs(amount) > LARGEST_MINOR:
+        raise ValueError("amount is not finite or too large")
+    # A float is taken as its shortest text: 0.1 is one tenth, not what binary makes of it.
+    return Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
+
+
+def as_decimal_text(minor: int, currency: str) -> str:
+    """Minor units as a decimal string with all of the currency's places: 120050 USD is '1200.50', 1200 JPY '1200'."""
+    places = EXPONENTS[currency]
+    digits = str(abs(minor)).rjust(places + 1, "0")
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"

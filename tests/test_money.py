@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from app.money import EXPONENTS, LARGEST_MINOR, as_decimal_text, currency_code, parse_minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [
+        ("1200.50", "USD", 120050),
+        ("1200", "USD", 120000),
+        (1200.5, "USD", 120050),
+        (0.1, "EUR", 10),
+        (1.005, "EUR", 101),  # taken as written, not as the binary 1.00499…
+        ("-19.995", "EUR", -2000),
+        ("33.333333", "USD", 3333),
+        ("1200", "JPY", 1200),
+        ("0.5", "JPY", 1),
+        ("1.2345", "KWD", 1235),
+        (Decimal("7.10"), "DEM", 710),
+        (1e3, "ITL", 1000),
+        (7, "usd", 700),
+        (LARGEST_MINOR, "JPY", LARGEST_MINOR),
+    ],
+)
+def test_an_amount_becomes_minor_units(amount: str | float | Decimal, currency: str, minor: int) -> None:
+    assert parse_minor(amount, currency) == minor
+
+
+@pytest.mark.parametrize(
+    "amount",
+    ["", " 1", "1,200", "1e5", "١٢", "0x10", "NaN", "Infinity", "1.", "--1", "1" * 25, True,
+     float("nan"), float("inf"), 1e300, 10**17, 10**100, Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity")],
+)  # fmt: skip
+def test_what_is_no_plain_finite_number_is_refused(amount: str | float | Decimal) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        parse_minor(amount, "USD")
+
+
+@pytest.mark.parametrize("code", ["", "US", "XXX", "XAU", "dollar", "ＵＳＤ"])
+def test_what_is_no_currency_is_refused(code: str) -> None:
+    with pytest.raises(ValueError, match="unknown currency"):
+        currency_code(code)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (120050, "USD", "1200.50"),
+        (5, "USD", "0.05"),
+        (-5, "USD", "-0.05"),
+        (0, "USD", "0.00"),
+        (1200, "JPY", "1200"),
+        (-7, "KWD", "-0.007"),
+    ],
+)
+def test_minor_units_are_shown_with_all_places(minor: int, currency: str, text: str) -> None:
+    assert as_decimal_text(minor, currency) == text
+    assert parse_minor(text, currency) == minor
+
+
+def test_currencies_of_the_past_are_known() -> None:
+    assert EXPONENTS["BGN"] == EXPONENTS["HRK"] == 2
+    assert EXPONENTS["ITL"] == 0
