@@ -37,10 +37,11 @@ def parse_minor(amount: str | float | Decimal, currency: str) -> int:
     What is finer than the minor unit is rounded, halves away from zero: CRMs send computed amounts (`33.333333`).
     ValueError if it is not a plain decimal number in ASCII digits, not finite, or beyond `LARGEST_MINOR`.
     """
-    number = _decimal(amount).scaleb(EXPONENTS[currency_code(currency)])
-    if not number.is_finite() or abs(number) > LARGEST_MINOR:
+    number = _decimal(amount)
+    minor = number.scaleb(EXPONENTS[currency_code(currency)]) if number.is_finite() else number
+    if not minor.is_finite() or abs(minor) > LARGEST_MINOR:
         raise ValueError("amount is not finite or too large")
-    return int(number.to_integral_value(ROUND_HALF_UP))
+    return int(minor.to_integral_value(ROUND_HALF_UP))
 
 
 def _decimal(amount: str | float | Decimal) -> Decimal:
