@@ -131,7 +131,12 @@ def async_url(url: str) -> URL:
 
 def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, connect_args={"isolation_level": None, "timeout": _BUSY_MILLISECONDS / 1000}
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        # The text of an error would carry what was being written into the log.
+        hide_parameters=True,
+        connect_args={"isolation_level": None, "timeout": _BUSY_MILLISECONDS / 1000},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -157,6 +162,7 @@ def _postgresql_engine(url: URL, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
+        hide_parameters=True,
         # JIT costs more than it saves on statements of milliseconds.
         connect_args={"server_settings": {"jit": "off", "application_name": "closedloop"}},
     )

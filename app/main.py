@@ -1,0 +1,187 @@
+"""The application: its doors, what lives as long as it does, and how it answers when something goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from app.body_limit import BodyLimit
+from app.db import Database
+from app.errors import BadRequest, Problem, Unavailable, Unprocessable
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_DESCRIPTION = """
+Which marketing touches led to the deals that the CRM really closed.
+
+Send web events to `/v1/events` and CRM webhooks to `/v1/webhooks/{connection_id}`; read the credit of each channel from
+`/v1/reports/attribution`, and open any number in it through `/v1/conversions/{id}/explain`.
+
+* A **write key** is public and may only send web events: `?key=`, `Authorization: Bearer`, or `"key"` in the body.
+* A **secret key** (`Authorization: Bearer …`) sends anything and reads, within its scopes `ingest`, `read` and `admin`.
+* Times are RFC 3339, days `YYYY-MM-DD`, intervals half-open; money is a decimal string beside its currency.
+* Errors are `application/problem+json` (RFC 9457). An answer of 2xx to an event means: committed to disk.
+"""
+
+_TAGS = [
+    {"name": "collect", "description": "Events from web pages and servers, and the snippet that sends them."},
+    {"name": "crm", "description": "Webhooks of CRMs."},
+    {"name": "reports", "description": "Credit, funnels, conversions and why each channel got what it got."},
+    {"name": "people", "description": "Who is who, what they did, and how to undo a wrong join."},
+    {"name": "administration", "description": "Sites, keys and connections."},
+    {"name": "status", "description": "Whether the service is well, and how far it has computed."},
+]
+
+
+def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
+    """The ASGI application over one migrated database. `run_pipeline`: compute in this process too."""
+    app = FastAPI(
+        title="Closed Loop",
+        version=_version(),
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        redoc_url=None,
+        lifespan=_lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.settings = settings
+    app.state.run_pipeline = run_pipeline
+    app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
+    for router in _routers():
+        app.include_router(router)
+    app.add_api_route("/", _front_page, include_in_schema=False)
+    _add_error_handlers(app)
+    return app
+
+
+def _routers() -> list[Any]:
+    found = []
+    for name in ("collect.endpoints", "collect.snippet", "crm.endpoints", "sites.endpoints", "identity.endpoints", "reports.endpoints"):
+        try:
+            found.append(importlib.import_module(f"app.{name}").router)
+        except ModuleNotFoundError as error:
+            if error.name not in (f"app.{name}", f"app.{name.split('.')[0]}"):
+                raise
+    return found
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    from app.log import Log
+    from app.sites.authorisation import KeyRing
+    from app.sites.directory import Directory
+
+    database = Database(app.state.settings.database_url)
+    app.state.database = database
+    app.state.log = Log(database)
+    app.state.keyring = KeyRing(database)
+    app.state.directory = Directory(database)
+    try:
+        await app.state.log.start()
+        async with _pipeline(database, app.state.run_pipeline):
+            yield
+        await app.state.log.stop()
+    finally:
+        await database.dispose()
+
+
+@asynccontextmanager
+async def _pipeline(database: Database, is_wanted: bool) -> AsyncIterator[None]:
+    if not is_wanted:
+        yield
+        return
+    from app.pipeline import run_worker
+
+    stop = asyncio.Event()
+    worker = asyncio.create_task(run_worker(database, stop), name="pipeline")
+    try:
+        yield
+    finally:
+        stop.set()
+        await worker
+
+
+async def _front_page() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+def _version() -> str:
+    try:
+        return version("closedloop")
+    except PackageNotFoundError:
+        return "0"
+
+
+# ---------------------------------------------------------------- errors
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(Exception, _on_unexpected)
+    for error in (DBAPIError, PoolTimeout, OSError):
+        app.add_exception_handler(error, _on_storage_error)
+
+
+def _answer(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")
+
+
+async def _on_problem(_request: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, Problem)
+    return _answer(problem.status, problem.as_dict(), problem.headers)
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    body = {"type": "about:blank", "title": title, "status": error.status_code, "detail": error.detail or title}
+    return _answer(error.status_code, body, error.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """Says what is wrong and where, and never echoes what was sent: it may be a secret in the wrong place."""
+    assert isinstance(error, RequestValidationError)
+    found = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+    in_words = "; ".join(f"{each['where']}: {each['what']}" for each in found)
+    is_unreadable = any(each["type"] == "json_invalid" for each in error.errors())
+    return await _on_problem(request, (BadRequest if is_unreadable else Unprocessable)(in_words, errors=found))
+
+
+async def _on_storage_error(request: Request, error: Exception) -> JSONResponse:
+    if not _is_outage(error):
+        return await _on_unexpected(request, error)
+    log.error("storage is not available", path=request.url.path, error=type(error).__name__)
+    return await _on_problem(request, Unavailable("The database cannot be reached or is full. Nothing was stored; try again."))
+
+
+async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
+    return await _on_problem(request, Problem("Something went wrong here; the log of the service says what."))
+
+
+_OUTAGE_CLASSES = ("08", "53", "57", "58")
+"""PostgreSQL's SQLSTATE classes of connection, resources, operator intervention (shutdown) and system errors."""
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether storage failed, rather than the statement."""
+    if not isinstance(error, DBAPIError):
+        return True
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated or sqlstate.startswith(_OUTAGE_CLASSES)
