@@ -1,0 +1,1796 @@
+"""The first version of every table. Written by migrations/regenerate.py from app/tables.py."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "sites",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "hash_key",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="Secret of the keyed hashes of e-mails, phones and IDs; made once, never rotated.",
+        ),
+        sa.Column("settings_version", sa.BigInteger(), nullable=False, comment="The version of `site_versions` in force."),
+        sa.Column("created_at", sa.BigInteger(), nullable=False, comment="When the site was made. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_sites")),
+        comment="A tenant: one brand or company.",
+    )
+    op.create_table(
+        "site_versions",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("version", sa.BigInteger(), nullable=False, comment="1, 2, 3, …"),
+        sa.Column("settings", sa.Text(), nullable=False, comment="The whole of the settings as JSON (`app.sites.settings.SiteSettings`)."),
+        sa.Column("created_at", sa.BigInteger(), nullable=False, comment="When this version came into force. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "version", name=op.f("pk_site_versions")),
+        comment="Every version of a site's settings: an input of the pipeline.",
+    )
+    op.create_table(
+        "keys",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Public name of the key."
+        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="`write` (public, stands in a web page) or `secret`."),
+        sa.Column(
+            "key_hash", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="SHA-256 of the key, hex."
+        ),
+        sa.Column("scopes", sa.Text(), nullable=False, comment="Scopes of a secret key, separated by spaces: `ingest`, `read`, `admin`."),
+        sa.Column("label", sa.Text(), server_default="", nullable=False, comment="What its owner calls it."),
+        sa.Column("public_value", sa.Text(), nullable=True, comment="The key itself, for write keys only (they are public)."),
+        sa.Column("created_at", sa.BigInteger(), nullable=False, comment="When it was made. UTC microseconds."),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True, comment="When it stopped being valid. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "key_id", name=op.f("pk_keys")),
+        comment="API keys. A secret key that reads several sites has one row for each.",
+    )
+    op.create_index("ix_keys__key_hash", "keys", ["key_hash"], unique=False)
+    op.create_table(
+        "connections",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "connection_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Chosen by the caller; stands in the webhook's path; unique over all sites.",
+        ),
+        sa.Column("provider", sa.Text(), nullable=False, comment="`generic` and, later, one for each CRM."),
+        sa.Column("secrets", sa.Text(), nullable=False, comment="JSON list of the one or two live signing secrets, newest first."),
+        sa.Column("api_token", sa.Text(), nullable=True, comment="Token to fetch details with."),
+        sa.Column("api_base_url", sa.Text(), nullable=True, comment="Where to fetch details."),
+        sa.Column("settings", sa.Text(), nullable=False, comment="JSON: `won_stages`, `lost_stages`, …"),
+        sa.Column(
+            "reports_activities", sa.Boolean(), nullable=False, comment="Whether calls, meetings and e-mails of sales arrive through it."
+        ),
+        sa.Column("created_at", sa.BigInteger(), nullable=False, comment="When it was made. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "connection_id", name=op.f("pk_connections")),
+        comment="A CRM that sends webhooks.",
+    )
+    op.create_index("ix_connections__connection_id", "connections", ["connection_id"], unique=True)
+    op.create_table(
+        "local_days",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Local date, YYYY-MM-DD."),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False, comment="First instant of that day in the site's zone. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "day", name=op.f("pk_local_days")),
+        comment="When each local day of a site starts (SQLite knows no time zones); made anew when the zone changes.",
+    )
+    op.create_table(
+        "goal_rules",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "goal",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Name of the goal, which is the name of its conversions.",
+        ),
+        sa.Column("event_type", sa.Text(), server_default="", nullable=False, comment="Type of event that reaches it; empty: any."),
+        sa.Column("path", sa.Text(), server_default="", nullable=False, comment="Path of the page, folded by nothing; empty: any."),
+        sa.Column("path_is_prefix", sa.Boolean(), nullable=False, comment="Whether `path` is a beginning (a `*` stood at its end)."),
+        sa.Column("once_per", sa.Text(), nullable=False, comment="`person` or `event`."),
+        sa.PrimaryKeyConstraint("site_id", "goal", name=op.f("pk_goal_rules")),
+        comment="The site's own goals, as rows for the pipeline's statements; from the settings in force.",
+    )
+    op.create_table(
+        "excluded_pages",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("host", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Host name; empty: any."),
+        sa.Column("path", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Path; empty: any."),
+        sa.Column("path_is_prefix", sa.Boolean(), nullable=False, comment="Whether `path` is a beginning."),
+        sa.PrimaryKeyConstraint("site_id", "host", "path", "path_is_prefix", name=op.f("pk_excluded_pages")),
+        comment="Pages of the site's own that make neither touches nor goals; from the settings in force.",
+    )
+    op.create_table(
+        "deal_stages",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Deal space: `generic` or a connection ID.",
+        ),
+        sa.Column(
+            "stage",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Name of the stage, as the CRM sends it.",
+        ),
+        sa.Column("outcome", sa.Text(), nullable=False, comment="`won` or `lost`."),
+        sa.PrimaryKeyConstraint("site_id", "space", "stage", name=op.f("pk_deal_stages")),
+        comment="Which stages of a connection's pipelines mean won or lost; from the connections' settings.",
+    )
+    op.create_table(
+        "events",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Cookie ID of the browser, or the pseudo-visitor of a key (`~` and the key ID).",
+        ),
+        sa.Column(
+            "event_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Unique within the visitor; sent by the client or derived.",
+        ),
+        sa.Column(
+            "type",
+            sa.Text(),
+            nullable=False,
+            comment="`visit`, `pageview`, `form_submit`, `identify`, `engagement`, `touch`, or the site's own.",
+        ),
+        sa.Column(
+            "occurred_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="When it happened: the client's time, corrected for skew, never in the future. UTC microseconds.",
+        ),
+        sa.Column(
+            "sequence", sa.BigInteger(), nullable=False, comment="Order among events of the same instant, if the client sent one, else 0."
+        ),
+        sa.Column(
+            "type_rank", sa.SmallInteger(), nullable=False, comment="0 for `visit`, 1 for all else: a visit sorts first among equals."
+        ),
+        sa.Column(
+            "start_rank",
+            sa.SmallInteger(),
+            nullable=False,
+            comment="2: may start a session (`visit`, `pageview`, `touch`, an explicit source); 0: never does (`engagement`, `identify`); 1: only where the visitor has no event of rank 2.",
+        ),
+        sa.Column(
+            "is_web",
+            sa.Boolean(),
+            nullable=False,
+            comment="Keeps a session alive: a fact of the website (not an offline touch, not a server's event without a page).",
+        ),
+        sa.Column("received_at", sa.BigInteger(), nullable=False, comment="When it came in. UTC microseconds."),
+        sa.Column(
+            "origin_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Where it came from: `origins`.",
+        ),
+        sa.Column(
+            "campaign_key",
+            sa.BigInteger(),
+            nullable=True,
+            comment="64-bit hash of (source, medium, campaign, click ID), case folded; null where it carries neither a campaign nor a click ID.",
+        ),
+        sa.Column("has_internal_referrer", sa.Boolean(), nullable=False, comment="The referrer has the page's own registrable domain."),
+        sa.Column("host", sa.Text(), server_default="", nullable=False, comment="Host of the page, lower case, without `www.`."),
+        sa.Column("path", sa.Text(), server_default="", nullable=False, comment="Path of the page."),
+        sa.Column("url", sa.Text(), nullable=True, comment="Address of the page as sent, without user info."),
+        sa.Column("referrer", sa.Text(), nullable=True, comment="Referrer as sent."),
+        sa.Column("title", sa.Text(), nullable=True, comment="Title of the page."),
+        sa.Column(
+            "form_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="Which form was submitted: `forms`.",
+        ),
+        sa.Column("has_email", sa.Boolean(), nullable=False, comment="An e-mail came with it (its hash is in `sightings`)."),
+        sa.Column("click_id", sa.Text(), nullable=True, comment="Value of the ad click ID."),
+        sa.Column("engaged_ms", sa.BigInteger(), nullable=True, comment="For `engagement`: milliseconds in the foreground."),
+        sa.Column("is_trusted", sa.Boolean(), nullable=False, comment="It came with a secret key."),
+        sa.Column("properties", sa.Text(), nullable=True, comment="JSON object of the sender's own."),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", name=op.f("pk_events")),
+        comment="One fact about one visitor that arrived; append-only. Heavy.",
+    )
+    op.create_index(
+        "ix_events__order", "events", ["site_id", "visitor_id", "occurred_at", "sequence", "type_rank", "event_id"], unique=False
+    )
+    op.create_table(
+        "origins",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "origin_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="128-bit hash of the tuple (22 characters, base64url).",
+        ),
+        sa.Column("explicit_channel", sa.Text(), server_default="", nullable=False, comment="Channel that a secret key stated."),
+        sa.Column("source", sa.Text(), server_default="", nullable=False, comment="utm_source or explicit source, as sent."),
+        sa.Column("medium", sa.Text(), server_default="", nullable=False, comment="utm_medium or explicit medium, as sent."),
+        sa.Column("campaign", sa.Text(), server_default="", nullable=False, comment="utm_campaign or explicit campaign, as sent."),
+        sa.Column("term", sa.Text(), server_default="", nullable=False, comment="utm_term or explicit term."),
+        sa.Column("content", sa.Text(), server_default="", nullable=False, comment="utm_content or explicit content."),
+        sa.Column(
+            "referring_host",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="Host of the referrer, lower case, without `www.`; empty if the page's own.",
+        ),
+        sa.Column(
+            "click_id_kind",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="Parameter that carried the click ID: `gclid`, `fbclid`, …",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "origin_id", name=op.f("pk_origins")),
+        comment="A distinct tuple of where visits come from. An absent part is an empty text.",
+    )
+    op.create_table(
+        "forms",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "form_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="128-bit hash of the pair."
+        ),
+        sa.Column("name", sa.Text(), nullable=False, comment="Name of the form as sent."),
+        sa.Column("path", sa.Text(), nullable=False, comment="Path of the page it was on."),
+        sa.PrimaryKeyConstraint("site_id", "form_id", name=op.f("pk_forms")),
+        comment="A distinct pair of form name and page path.",
+    )
+    op.create_table(
+        "sightings",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "link_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Which keys: `link_keys`."
+        ),
+        sa.Column(
+            "visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor it was seen on; empty if none.",
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The event or CRM fact."
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When the subject was seen. UTC microseconds."),
+        sa.Column("sequence", sa.BigInteger(), nullable=False, comment="Order among sightings of one instant: the event's."),
+        sa.Column("is_trusted", sa.Boolean(), nullable=False, comment="It came with a secret key or from a CRM."),
+        sa.Column("received_at", sa.BigInteger(), nullable=False, comment="When it came in. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "link_id", "visitor_id", "fact_id", name=op.f("pk_sightings")),
+        comment="One subject (an event, a contact in a CRM fact) seen carrying keys, and the visitor it was seen on.",
+    )
+    op.create_index("ix_sightings__fact", "sightings", ["site_id", "fact_id"], unique=False)
+    op.create_index("ix_sightings__visitor", "sightings", ["site_id", "visitor_id", "occurred_at"], unique=False)
+    op.create_table(
+        "link_keys",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "link_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="128-bit hash of the sorted set of keys.",
+        ),
+        sa.Column(
+            "key_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`c_`, `e_`, `p_` or `u_` (CRM contact, e-mail, phone, user ID) and a keyed hash.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "link_id", "key_id", name=op.f("pk_link_keys")),
+        comment="The keys of a distinct set of keys that a subject carried together.",
+    )
+    op.create_index("ix_link_keys__key", "link_keys", ["site_id", "key_id", "link_id"], unique=False)
+    op.create_table(
+        "unlinks",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor of the undone sighting; empty if it had none.",
+        ),
+        sa.Column(
+            "link_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Keys of the undone sighting."
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The fact that was named when it was undone.",
+        ),
+        sa.Column("created_at", sa.BigInteger(), nullable=False, comment="When it was undone. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "link_id", name=op.f("pk_unlinks")),
+        comment="Joins that a person has undone: sightings of these keys on this visitor count no more.",
+    )
+    op.create_table(
+        "contacts",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "key_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The key that this is the clear text of, or the CRM contact.",
+        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="`email`, `phone`, `user_id` or `contact`."),
+        sa.Column("value", sa.Text(), nullable=False, comment="The address, number or ID itself."),
+        sa.Column("name", sa.Text(), nullable=True, comment="Name of the person."),
+        sa.Column("company", sa.Text(), nullable=True, comment="Company, as the CRM says."),
+        sa.Column("lead_source", sa.Text(), nullable=True, comment="The CRM's own lead source."),
+        sa.Column("email_domain", sa.Text(), nullable=True, comment="Domain of the e-mail."),
+        sa.Column("may_contact", sa.Boolean(), nullable=True, comment="Whether the person may be contacted."),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="Time of the newest fact that wrote this row. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "key_id", name=op.f("pk_contacts")),
+        comment="Names and addresses, for display and export only; decides nothing.",
+    )
+    op.create_table(
+        "crm_facts",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="128-bit hash of (connection or `events`, message ID).",
+        ),
+        sa.Column(
+            "connection_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Connection it came through; empty for an event.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Deal and contact space: `generic` or the connection ID.",
+        ),
+        sa.Column("type", sa.Text(), nullable=False, comment="`deal.won`, `contact.created`, `activity.logged`, …"),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Deal that it is about; empty if none.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened, by the CRM. UTC microseconds."),
+        sa.Column("received_at", sa.BigInteger(), nullable=False, comment="When it came in. UTC microseconds."),
+        sa.Column("body", sa.Text(), nullable=False, comment="The payload's `data` as JSON, without e-mails and phone numbers."),
+        sa.PrimaryKeyConstraint("site_id", "fact_id", name=op.f("pk_crm_facts")),
+        comment="One fact that a CRM (or a `deal_closed` event) reported, as it came.",
+    )
+    op.create_index("ix_crm_facts__deal", "crm_facts", ["site_id", "space", "deal_id"], unique=False)
+    op.create_table(
+        "deal_fields",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column(
+            "deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The CRM's ID of the deal."
+        ),
+        sa.Column(
+            "field",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`name`, `amount_minor`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring_minor`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that sent it."
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When the value came to hold. UTC microseconds."),
+        sa.Column(
+            "value",
+            sa.Text(),
+            nullable=True,
+            comment="The value (times in microseconds, money in minor units; `contacts`: their number); null clears.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "field", "fact_id", name=op.f("pk_deal_fields")),
+        comment="One field of a deal that one fact sent. The fold takes the last by (occurred_at, fact_id).",
+    )
+    op.create_index(
+        "ix_deal_fields__visitor",
+        "deal_fields",
+        ["site_id", "value"],
+        unique=False,
+        sqlite_where=sa.text("field = 'visitor_id'"),
+        postgresql_where=sa.text("field = 'visitor_id'"),
+    )
+    op.create_table(
+        "deal_changes",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column(
+            "deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The CRM's ID of the deal."
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that said so."
+        ),
+        sa.Column(
+            "change", sa.Text(), nullable=False, comment="`seen` (created or updated), `won`, `lost`, `reopened`, `adjusted`, `churned`."
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
+        sa.Column(
+            "amount_minor",
+            sa.BigInteger(),
+            nullable=True,
+            comment="For `adjusted`: the signed change, in minor units of the deal's currency.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "fact_id", name=op.f("pk_deal_changes")),
+        comment="One thing that happened to a deal, other than a value of a field.",
+    )
+    op.create_table(
+        "deal_contacts",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column(
+            "deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The CRM's ID of the deal."
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that sent the list."
+        ),
+        sa.Column(
+            "link_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Keys of the contact: `link_keys`.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "fact_id", "link_id", name=op.f("pk_deal_contacts")),
+        comment="The contacts that one fact listed for a deal; a later list replaces the whole.",
+    )
+    op.create_index("ix_deal_contacts__link", "deal_contacts", ["site_id", "link_id"], unique=False)
+    op.create_table(
+        "activities",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that reported it."
+        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="`call`, `email`, `meeting`, `other`."),
+        sa.Column("direction", sa.Text(), server_default="", nullable=False, comment="`inbound`, `outbound` or empty."),
+        sa.Column("is_automated", sa.Boolean(), nullable=False, comment="Sent by a machine: never counts as contact."),
+        sa.Column(
+            "link_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="Keys of the contact it was with; null if only a deal was named.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="Deal it was about; null if only a contact was named.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it took place. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "fact_id", name=op.f("pk_activities")),
+        comment="Calls, meetings and e-mails that sales logged.",
+    )
+    op.create_index("ix_activities__deal", "activities", ["site_id", "space", "deal_id"], unique=False)
+    op.create_index("ix_activities__link", "activities", ["site_id", "link_id"], unique=False)
+    op.create_table(
+        "contact_marks",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that said so."
+        ),
+        sa.Column("mark", sa.Text(), nullable=False, comment="`sql` (qualified) or `disqualified`."),
+        sa.Column("link_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Keys of the contact."),
+        sa.Column("reason", sa.Text(), nullable=True, comment="Why, for a disqualification."),
+        sa.Column("bant", sa.Text(), nullable=True, comment="JSON of the four booleans, the evidence of a qualification."),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it was said. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "fact_id", name=op.f("pk_contact_marks")),
+        comment="What sales or marketing said of a contact.",
+    )
+    op.create_index("ix_contact_marks__link", "contact_marks", ["site_id", "link_id"], unique=False)
+    op.create_table(
+        "quarantine",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "quarantine_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="128-bit hash of door and body: the same body sent again is one row.",
+        ),
+        sa.Column("door", sa.Text(), nullable=False, comment="`events` or `webhook:<connection>`."),
+        sa.Column("reason", sa.Text(), nullable=False, comment="Why it was refused, in words."),
+        sa.Column("body", sa.Text(), nullable=False, comment="What was sent, as text (capped)."),
+        sa.Column("is_trusted", sa.Boolean(), nullable=False, comment="It came with a secret key."),
+        sa.Column("received_at", sa.BigInteger(), nullable=False, comment="When it came in: kept on replay. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "quarantine_id", name=op.f("pk_quarantine")),
+        comment="What could not be understood or stored: kept 30 days, visible and replayable.",
+    )
+    op.create_index("ix_quarantine__received_at", "quarantine", ["site_id", "received_at"], unique=False)
+    op.create_table(
+        "drops",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="UTC date, YYYY-MM-DD."),
+        sa.Column(
+            "reason",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`bot`, `prefetch`, `gpc`, `dnt`, `excluded_network`, `bad_signature:<connection>`, …",
+        ),
+        sa.Column("count", sa.BigInteger(), nullable=False, comment="How many."),
+        sa.PrimaryKeyConstraint("site_id", "day", "reason", name=op.f("pk_drops")),
+        comment="What was dropped at the door, counted by day and reason.",
+    )
+    op.create_table(
+        "labels_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "origin_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "form_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_labels_queue")),
+        comment="Origins and forms to label: exactly one of the two is set.",
+    )
+    op.create_index("ix_labels_queue__site", "labels_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "touches_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_touches_queue")),
+        comment="Visitors whose touches and goals may have changed. Heavy.",
+    )
+    op.create_index("ix_touches_queue__site", "touches_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "identity_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "key_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_identity_queue")),
+        comment="Keys whose person may have changed.",
+    )
+    op.create_index("ix_identity_queue__site", "identity_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "spans_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_spans_queue")),
+        comment="Visitors whose spans may have changed. Heavy.",
+    )
+    op.create_index("ix_spans_queue__site", "spans_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "deals_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_deals_queue")),
+        comment="Deals to fold anew.",
+    )
+    op.create_index("ix_deals_queue__site", "deals_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "conversions_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_conversions_queue")),
+        comment="People, or deals (then `person_id` is empty), whose conversions may have changed.",
+    )
+    op.create_index("ix_conversions_queue__site", "conversions_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "journeys_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_journeys_queue")),
+        comment="Conversions whose journeys may have changed.",
+    )
+    op.create_index("ix_journeys_queue__site", "journeys_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "failed_keys",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("stage", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Name of the stage."),
+        sa.Column(
+            "dirty_key",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="JSON list of the dirty key's parts.",
+        ),
+        sa.Column("error", sa.Text(), nullable=False, comment="What the database or the code said."),
+        sa.Column("failed_at", sa.BigInteger(), nullable=False, comment="When it was set aside. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "stage", "dirty_key", name=op.f("pk_failed_keys")),
+        comment="What made a stage fail, even alone: set aside so that the rest goes on.",
+    )
+    op.create_table(
+        "rebuilds",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("stage", sa.Text(), nullable=False, comment="Stage being rebuilt."),
+        sa.Column(
+            "after_key", sa.Text(), nullable=False, comment="JSON list: the last dirty key done in that stage; empty list at its beginning."
+        ),
+        sa.Column(
+            "keys_left", sa.BigInteger(), nullable=False, comment="How many keys are left in this stage and the ones after it, about."
+        ),
+        sa.Column("keys_total", sa.BigInteger(), nullable=False, comment="How many there were at the start, about."),
+        sa.Column("started_at", sa.BigInteger(), nullable=False, comment="When it was asked for. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_rebuilds")),
+        comment="A rebuild under way: a cursor, moved in the same transaction as the swap of its chunk.",
+    )
+    op.create_table(
+        "worker_epochs",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("epoch", sa.BigInteger(), nullable=False, comment="Raised by each worker that takes over."),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_worker_epochs")),
+        comment="Who may swap: a worker that takes the site's lock raises the epoch, and confirms it in each swap.",
+    )
+    op.create_table(
+        "origin_labels",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="`origins`."),
+        sa.Column("channel", sa.Text(), nullable=False, comment="Channel, by the first rule that fired."),
+        sa.Column("rule", sa.Text(), nullable=False, comment="Name of that rule, for explanations."),
+        sa.Column("source", sa.Text(), nullable=False, comment="Source after aliases and defaults (`google`, `(direct)`)."),
+        sa.Column("medium", sa.Text(), nullable=False, comment="Medium after defaults (`organic`, `referral`, `(none)`)."),
+        sa.Column("campaign", sa.Text(), nullable=False, comment="Campaign after aliases; `(not set)` if none."),
+        sa.Column("term", sa.Text(), nullable=False, comment="Term; `(not set)` if none."),
+        sa.Column("content", sa.Text(), nullable=False, comment="Content; `(not set)` if none."),
+        sa.Column("referrer", sa.Text(), nullable=False, comment="Referring host; `(none)` if none."),
+        sa.Column(
+            "is_ignored",
+            sa.Boolean(),
+            nullable=False,
+            comment="The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "origin_id", name=op.f("pk_origin_labels")),
+        comment="What the rules in force say of an origin.",
+    )
+    op.create_table(
+        "form_labels",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("form_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="`forms`."),
+        sa.Column("name", sa.Text(), nullable=False, comment="Name of the form."),
+        sa.Column("is_lead_form", sa.Boolean(), nullable=False, comment="Whether submitting it makes a lead."),
+        sa.Column("needs_email", sa.Boolean(), nullable=False, comment="Whether it does so only with an e-mail (the default rule)."),
+        sa.PrimaryKeyConstraint("site_id", "form_id", name=op.f("pk_form_labels")),
+        comment="What the settings in force say of a form.",
+    )
+    op.create_table(
+        "touches",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The visitor."),
+        sa.Column(
+            "event_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The event that was the arrival.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
+        sa.Column("sequence", sa.BigInteger(), nullable=False, comment="The event's."),
+        sa.Column("type_rank", sa.SmallInteger(), nullable=False, comment="The event's."),
+        sa.Column("session_started_at", sa.BigInteger(), nullable=False, comment="Start of the session that it lies in. UTC microseconds."),
+        sa.Column(
+            "origin_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Where it came from; the all-empty origin where an ignored referrer brought a visitor's very first session.",
+        ),
+        sa.Column(
+            "touches_left_out",
+            sa.BigInteger(),
+            nullable=False,
+            comment="On a visitor's first touch: how many later ones the cap left out; else 0.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", name=op.f("pk_touches")),
+        comment="One arrival through an origin. Carries no person. Heavy.",
+    )
+    op.create_index("ix_touches__order", "touches", ["site_id", "visitor_id", "occurred_at"], unique=False)
+    op.create_table(
+        "goal_events",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The visitor."),
+        sa.Column("event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The event."),
+        sa.Column("goal", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Name of the goal."),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
+        sa.Column("sequence", sa.BigInteger(), nullable=False, comment="The event's."),
+        sa.Column("once_per", sa.Text(), nullable=False, comment="`person` or `event`."),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", "goal", name=op.f("pk_goal_events")),
+        comment="An event that reaches a goal: `lead`, `form:<name>`, or the site's own. Heavy.",
+    )
+    op.create_table(
+        "key_people",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The key."),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Smallest key of the connected component.",
+        ),
+        sa.Column(
+            "is_crowded", sa.Boolean(), nullable=False, comment="The component had more than 10 keys of one kind, so each key stands alone."
+        ),
+        sa.PrimaryKeyConstraint("site_id", "key_id", name=op.f("pk_key_people")),
+        comment="Which person each key belongs to now.",
+    )
+    op.create_index("ix_key_people__person", "key_people", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "crowded_days",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The key."),
+        sa.Column("day_number", sa.BigInteger(), nullable=False, comment="Days since 1970, UTC."),
+        sa.Column("visitors", sa.BigInteger(), nullable=False, comment="On how many visitors it was seen."),
+        sa.PrimaryKeyConstraint("site_id", "key_id", "day_number", name=op.f("pk_crowded_days")),
+        comment="A key seen on more than 20 visitors on one UTC day: on it, its sightings through a write key join nothing.",
+    )
+    op.create_table(
+        "visitor_spans",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The visitor."),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False, comment="First instant of the span; 0 for the first. UTC microseconds."),
+        sa.Column(
+            "ends_at", sa.BigInteger(), nullable=False, comment="First instant after it; the end of time for the last. UTC microseconds."
+        ),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The person; `v_` and the visitor ID where nobody has identified.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="The event or CRM fact whose sighting began it: the evidence; null for an unidentified visitor.",
+        ),
+        sa.Column("link_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True, comment="Keys of that sighting."),
+        sa.Column("first_touched_at", sa.BigInteger(), nullable=True, comment="First touch within the span. UTC microseconds."),
+        sa.Column(
+            "first_touch_event_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="The event of that touch.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "starts_at", name=op.f("pk_visitor_spans")),
+        comment="Which person a visitor was, from when to when. Every visitor with a touch, a goal or a sighting has at least one. Heavy.",
+    )
+    op.create_index("ix_visitor_spans__first_touch", "visitor_spans", ["site_id", "first_touched_at"], unique=False)
+    op.create_index("ix_visitor_spans__person", "visitor_spans", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "deals",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The CRM's ID."),
+        sa.Column("name", sa.Text(), nullable=True, comment="Name."),
+        sa.Column("outcome", sa.Text(), nullable=False, comment="`open`, `won` or `lost`."),
+        sa.Column("first_seen_at", sa.BigInteger(), nullable=False, comment="Time of the earliest fact about it. UTC microseconds."),
+        sa.Column(
+            "opened_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="When it was opened: as the CRM says, else the earliest fact, never after the win. UTC microseconds.",
+        ),
+        sa.Column("won_at", sa.BigInteger(), nullable=True, comment="The latest transition to won, if it is won now. UTC microseconds."),
+        sa.Column("lost_at", sa.BigInteger(), nullable=True, comment="The latest transition to lost, if it is lost now. UTC microseconds."),
+        sa.Column("churned_at", sa.BigInteger(), nullable=True, comment="When the customer left. UTC microseconds."),
+        sa.Column("closed_on", sa.Text(), nullable=True, comment="The CRM's close date, YYYY-MM-DD."),
+        sa.Column("currency", sa.Text(), nullable=True, comment="ISO currency of its amounts."),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=True, comment="Amount now, adjustments included, in minor units."),
+        sa.Column("recurring_minor", sa.BigInteger(), nullable=True, comment="Amount of each period, for a subscription."),
+        sa.Column("recurring_period", sa.Text(), nullable=True, comment="`month` or `year`."),
+        sa.Column("stage", sa.Text(), nullable=True, comment="The CRM's stage."),
+        sa.Column("pipeline", sa.Text(), nullable=True, comment="The CRM's pipeline."),
+        sa.Column("type", sa.Text(), nullable=True, comment="`new`, `expansion` or `renewal`."),
+        sa.Column("company_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True, comment="The CRM's company."),
+        sa.Column("company_name", sa.Text(), nullable=True, comment="Its name."),
+        sa.Column("company_domain", sa.Text(), nullable=True, comment="Its domain."),
+        sa.Column("owner", sa.Text(), nullable=True, comment="Who owns the deal."),
+        sa.Column("lost_reason", sa.Text(), nullable=True, comment="Why it was lost."),
+        sa.Column("url", sa.Text(), nullable=True, comment="Where the CRM shows it."),
+        sa.Column("has_contacts", sa.Boolean(), nullable=False, comment="It names at least one contact, or a visitor where it names none."),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", name=op.f("pk_deals")),
+        comment="A CRM opportunity as it stands now.",
+    )
+    op.create_table(
+        "deal_people",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The deal."),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The person."),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "person_id", name=op.f("pk_deal_people")),
+        comment="The people of a deal: its contacts' persons, or its visitor's where it names no contact.",
+    )
+    op.create_index("ix_deal_people__person", "deal_people", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "deal_amounts",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The deal."),
+        sa.Column("entry", sa.BigInteger(), nullable=False, comment="0 for the win, then 1, 2, … in order of time."),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When the net amount came to hold. UTC microseconds."),
+        sa.Column("before_minor", sa.BigInteger(), nullable=False, comment="Net before, in minor units; 0 for the win."),
+        sa.Column("after_minor", sa.BigInteger(), nullable=False, comment="Net after, in minor units."),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that changed it."
+        ),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "entry", name=op.f("pk_deal_amounts")),
+        comment="The net amount of a won deal, each time it changed: at the win, and with each later adjustment.",
+    )
+    op.create_table(
+        "conversions",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, or the deal space.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="Whose it is; empty for a deal (see `conversion_people`).",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="The change of stage: where the journey ends. UTC microseconds."),
+        sa.Column("currency", sa.Text(), nullable=True, comment="Currency of its money; null where it has none."),
+        sa.Column("has_people", sa.Boolean(), nullable=False, comment="A deal that names nobody is credited to nobody."),
+        sa.Column("lead_at", sa.BigInteger(), nullable=True, comment="The earliest lead of its people at or before it. UTC microseconds."),
+        sa.Column(
+            "opportunity_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="When its deal became an opportunity, for `customer` and `opportunity`. UTC microseconds.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", name=op.f("pk_conversions")),
+        comment="A moment that counts.",
+    )
+    op.create_index("ix_conversions__person", "conversions", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "conversion_people",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, or the deal space.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The person."),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "person_id", name=op.f("pk_conversion_people")),
+        comment="The people whose touches make up the journey of a conversion.",
+    )
+    op.create_index("ix_conversion_people__person", "conversion_people", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "ledger_entries",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, or the deal space.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column("entry", sa.BigInteger(), nullable=False, comment="0 for the conversion itself, then its adjustments in order of time."),
+        sa.Column(
+            "counted_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened. UTC microseconds.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
+        sa.Column("counts", sa.SmallInteger(), nullable=False, comment="1 for the conversion itself, 0 for an adjustment."),
+        sa.Column(
+            "before_minor", sa.BigInteger(), nullable=False, comment="Net amount before, in minor units of the conversion's currency."
+        ),
+        sa.Column("after_minor", sa.BigInteger(), nullable=False, comment="Net amount after."),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "entry", name=op.f("pk_ledger_entries")),
+        comment="What a conversion counts, and when: one entry at the conversion, one for each later change of its net amount.",
+    )
+    op.create_index("ix_ledger_entries__counted", "ledger_entries", ["site_id", "kind", "counted_at"], unique=False)
+    op.create_table(
+        "journeys",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, or the deal space.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column(
+            "first_touched_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="The first touch of its people at or before it, however long ago; null: none. UTC microseconds.",
+        ),
+        sa.Column("touches_left_out", sa.BigInteger(), nullable=False, comment="Touches within 730 days that the cap of 1,000 left out."),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", name=op.f("pk_journeys")),
+        comment="One conversion's journey as a whole.",
+    )
+    op.create_table(
+        "journey_touches",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, or the deal space.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column(
+            "touch_visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor of the touch.",
+        ),
+        sa.Column(
+            "touch_event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Event of the touch."
+        ),
+        sa.Column(
+            "position",
+            sa.BigInteger(),
+            nullable=False,
+            comment="1, 2, … in order of (occurred_at, sequence, visit first, event ID, visitor ID).",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Where it came from."),
+        sa.PrimaryKeyConstraint(
+            "site_id", "kind", "holder_id", "fact_id", "touch_visitor_id", "touch_event_id", name=op.f("pk_journey_touches")
+        ),
+        comment="The touches within 730 days before a conversion, of all its people: the first and the newest 999.",
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        create_staging()
+
+
+def create_staging() -> None:
+    """One stage's work between computing and swapping; SQLite has these as temporary tables of a connection."""
+    op.create_table(
+        "staged_origin_labels",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("rule", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("medium", sa.Text(), nullable=True),
+        sa.Column("campaign", sa.Text(), nullable=True),
+        sa.Column("term", sa.Text(), nullable=True),
+        sa.Column("content", sa.Text(), nullable=True),
+        sa.Column("referrer", sa.Text(), nullable=True),
+        sa.Column("is_ignored", sa.Boolean(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "origin_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_form_labels",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("form_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("is_lead_form", sa.Boolean(), nullable=True),
+        sa.Column("needs_email", sa.Boolean(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "form_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_touches",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("type_rank", sa.SmallInteger(), nullable=True),
+        sa.Column("session_started_at", sa.BigInteger(), nullable=True),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("touches_left_out", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_goal_events",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("goal", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("once_per", sa.Text(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", "goal"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_key_people",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_crowded", sa.Boolean(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "key_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_crowded_days",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("day_number", sa.BigInteger(), nullable=False),
+        sa.Column("visitors", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "key_id", "day_number"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_visitor_spans",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("link_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("first_touched_at", sa.BigInteger(), nullable=True),
+        sa.Column("first_touch_event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "starts_at"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_deals",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("first_seen_at", sa.BigInteger(), nullable=True),
+        sa.Column("opened_at", sa.BigInteger(), nullable=True),
+        sa.Column("won_at", sa.BigInteger(), nullable=True),
+        sa.Column("lost_at", sa.BigInteger(), nullable=True),
+        sa.Column("churned_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_on", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=True),
+        sa.Column("recurring_minor", sa.BigInteger(), nullable=True),
+        sa.Column("recurring_period", sa.Text(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("pipeline", sa.Text(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("company_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("company_name", sa.Text(), nullable=True),
+        sa.Column("company_domain", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lost_reason", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("has_contacts", sa.Boolean(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_deal_people",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "person_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_deal_amounts",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("before_minor", sa.BigInteger(), nullable=True),
+        sa.Column("after_minor", sa.BigInteger(), nullable=True),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "entry"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_conversions",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("has_people", sa.Boolean(), nullable=True),
+        sa.Column("lead_at", sa.BigInteger(), nullable=True),
+        sa.Column("opportunity_at", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_conversion_people",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "person_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_ledger_entries",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("counted_at", sa.BigInteger(), nullable=True),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("counts", sa.SmallInteger(), nullable=True),
+        sa.Column("before_minor", sa.BigInteger(), nullable=True),
+        sa.Column("after_minor", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "entry"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_journeys",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("first_touched_at", sa.BigInteger(), nullable=True),
+        sa.Column("touches_left_out", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_journey_touches",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("touch_visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("touch_event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "touch_visitor_id", "touch_event_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_labels",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("form_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "origin_id", "form_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_touches",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_identity",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "key_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_spans",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_deals",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_conversions",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_journeys",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_labels",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("form_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "origin_id", "form_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_touches",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_identity",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "key_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_spans",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_deals",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_conversions",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_journeys",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "taken_rows",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("queue_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("queue_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "queue_name", "queue_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_keys",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("label", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reached_in", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "key_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_links",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("link_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("label", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reached_in", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "link_id"),
+        prefixes=["UNLOGGED"],
+    )
+
+
+def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        drop_staging()
+    op.drop_table("journey_touches")
+    op.drop_table("journeys")
+    op.drop_table("ledger_entries")
+    op.drop_table("conversion_people")
+    op.drop_table("conversions")
+    op.drop_table("deal_amounts")
+    op.drop_table("deal_people")
+    op.drop_table("deals")
+    op.drop_table("visitor_spans")
+    op.drop_table("crowded_days")
+    op.drop_table("key_people")
+    op.drop_table("goal_events")
+    op.drop_table("touches")
+    op.drop_table("form_labels")
+    op.drop_table("origin_labels")
+    op.drop_table("worker_epochs")
+    op.drop_table("rebuilds")
+    op.drop_table("failed_keys")
+    op.drop_table("journeys_queue")
+    op.drop_table("conversions_queue")
+    op.drop_table("deals_queue")
+    op.drop_table("spans_queue")
+    op.drop_table("identity_queue")
+    op.drop_table("touches_queue")
+    op.drop_table("labels_queue")
+    op.drop_table("drops")
+    op.drop_table("quarantine")
+    op.drop_table("contact_marks")
+    op.drop_table("activities")
+    op.drop_table("deal_contacts")
+    op.drop_table("deal_changes")
+    op.drop_table("deal_fields")
+    op.drop_table("crm_facts")
+    op.drop_table("contacts")
+    op.drop_table("unlinks")
+    op.drop_table("link_keys")
+    op.drop_table("sightings")
+    op.drop_table("forms")
+    op.drop_table("origins")
+    op.drop_table("events")
+    op.drop_table("deal_stages")
+    op.drop_table("excluded_pages")
+    op.drop_table("goal_rules")
+    op.drop_table("local_days")
+    op.drop_table("connections")
+    op.drop_table("keys")
+    op.drop_table("site_versions")
+    op.drop_table("sites")
+
+
+def drop_staging() -> None:
+    op.drop_table("staged_links")
+    op.drop_table("staged_keys")
+    op.drop_table("taken_rows")
+    op.drop_table("enqueued_journeys")
+    op.drop_table("enqueued_conversions")
+    op.drop_table("enqueued_deals")
+    op.drop_table("enqueued_spans")
+    op.drop_table("enqueued_identity")
+    op.drop_table("enqueued_touches")
+    op.drop_table("enqueued_labels")
+    op.drop_table("dirty_journeys")
+    op.drop_table("dirty_conversions")
+    op.drop_table("dirty_deals")
+    op.drop_table("dirty_spans")
+    op.drop_table("dirty_identity")
+    op.drop_table("dirty_touches")
+    op.drop_table("dirty_labels")
+    op.drop_table("staged_journey_touches")
+    op.drop_table("staged_journeys")
+    op.drop_table("staged_ledger_entries")
+    op.drop_table("staged_conversion_people")
+    op.drop_table("staged_conversions")
+    op.drop_table("staged_deal_amounts")
+    op.drop_table("staged_deal_people")
+    op.drop_table("staged_deals")
+    op.drop_table("staged_visitor_spans")
+    op.drop_table("staged_crowded_days")
+    op.drop_table("staged_key_people")
+    op.drop_table("staged_goal_events")
+    op.drop_table("staged_touches")
+    op.drop_table("staged_form_labels")
+    op.drop_table("staged_origin_labels")
