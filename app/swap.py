@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    false,
     func,
     insert,
     literal,
@@ -36,6 +37,10 @@ from app.sites.site import Site
 
 Compute = Callable[[AsyncConnection, Site], Awaitable[None]]
 """Fills the staging twins of a stage's targets for the keys in its `dirty` table. Reads facts and earlier stages."""
+
+
+NOT_SET: ColumnElement[Any] = literal("", tables.Key)
+"""The empty part of a dirty key that names only something else: it sorts before every value."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Stage:
     compute: Compute
     enqueues: tuple[Enqueue, ...]
     sources: tuple[tuple[ColumnElement[Any], ...], ...]
-    """Where a rebuild finds the keys: for each table, the columns (`site_id` first) that make up the dirty key."""
+    """Where a rebuild finds the keys: for each table, the columns (`site_id` first) that make up the dirty key.
+    A part that a source does not have is `NOT_SET`."""
     needs_first: tuple[Stage, ...] = ()
     """Stages whose queues must be empty between taking this stage's rows and computing them."""
 
@@ -160,17 +166,29 @@ def next_keys(stage: Stage, after: tuple[str, ...] | None) -> Insert:
     names = ["site_id", *queues.dirty_columns(stage.queue)]
     branches = []
     for source in stage.sources:
+        parts = [c for c in source[1:] if c is not NOT_SET]
         branch = select(*(c.label(name) for c, name in zip(source, names, strict=True))).where(
-            source[0] == bindparam("site_id"), *(c.is_not(None) for c in source[1:])
+            source[0] == bindparam("site_id"), *(c.is_not(None) for c in parts)
         )
         if after is not None:
-            bounds = [bindparam(f"after_{n}", type_=tables.Key) for n in range(len(source) - 1)]
-            branch = branch.where(tuple_(*source[1:]) > tuple_(*bounds) if len(bounds) > 1 else source[1] > bounds[0])
-        page = branch.distinct().order_by(*source[1:]).limit(bindparam("limit")).subquery()
-        branches.append(select(*page.columns))
+            branch = branch.where(_comes_after(source[1:], after))
+        first = branch.distinct().order_by(*parts).limit(bindparam("limit")).subquery()
+        branches.append(select(*first.columns))
     keys = (union(*branches) if len(branches) > 1 else branches[0]).subquery()
     page = select(*keys.columns).order_by(*list(keys.columns)[1:]).limit(bindparam("limit"))
     return insert(stage.dirty).from_select(names, page)
+
+
+def _comes_after(key: tuple[ColumnElement[Any], ...], after: tuple[str, ...]) -> ColumnElement[bool]:
+    """Whether a source's key follows `after`, said by its own columns alone, so that its index serves."""
+    bounds = [(part, value, bindparam(f"after_{n}", type_=tables.Key)) for n, (part, value) in enumerate(zip(key, after, strict=True))]
+    while bounds and bounds[0][0] is NOT_SET:
+        if bounds.pop(0)[1] != "":
+            return false()
+    compared = [(part, bound) for part, _, bound in bounds if part is not NOT_SET]
+    if len(compared) == 1:
+        return compared[0][0] > compared[0][1]
+    return tuple_(*(part for part, _ in compared)) > tuple_(*(bound for _, bound in compared))
 
 
 def last_dirty(stage: Stage) -> Select[Any]:
