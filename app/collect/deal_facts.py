@@ -1,0 +1,197 @@
+"""What is said about a deal or a contact, by a `deal_closed` event or a CRM, as facts of the log."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, field_validator
+
+from app import money, tables
+from app.collect.fields import Address, Day, Line, MicrosOrDay, Name, RecordId
+from app.collect.keys import Row, clear_texts, contact_row, link_id, sighting_satellites, subject_keys
+from app.log import Fact
+from app.sites.site import Site
+
+Change = Literal["seen", "won", "lost", "reopened", "adjusted", "churned"]
+Amount = StrictInt | StrictFloat | StrictStr
+"""Whole units: `1200.5` or `"1200.50"`."""
+
+
+class Company(BaseModel):
+    """The company of a deal."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: RecordId | None = None
+    name: Line | None = None
+    domain: Line | None = None
+
+
+class Recurring(BaseModel):
+    """The amount of each period of a subscription."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    amount: Amount
+    period: Literal["month", "year"]
+
+
+class Contact(BaseModel):
+    """One human whom a CRM knows. Its own keys belong together; those of another entry never join them."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: RecordId | None = None
+    email: Line | None = None
+    phone: Line | None = None
+    user_id: RecordId | None = None
+    name: Line | None = None
+    company: Line | None = None
+    lead_source: Line | None = None
+    may_contact: bool | None = None
+    visitor_id: Name | None = Field(None, description="The browser that this contact is known to have used.")
+
+
+def _contact(value: object) -> object:
+    return {"email": value} if isinstance(value, str) else value
+
+
+def _company(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Deal(BaseModel):
+    """A CRM opportunity as one message tells it: an absent field says nothing, null clears."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: RecordId
+    name: Line | None = None
+    amount: Amount | None = None
+    currency: Line | None = Field(None, description="ISO 4217; without it, the amount has the decimals of the site's currency.")
+    outcome: Literal["won", "lost"] | None = None
+    opened_at: MicrosOrDay | None = None
+    closed_on: Day | None = None
+    pipeline: Line | None = None
+    stage: Line | None = None
+    type: Literal["new", "expansion", "renewal"] | None = None
+    company: Annotated[Company, BeforeValidator(_company)] | None = None
+    owner: Line | None = None
+    lost_reason: Line | None = None
+    recurring: Recurring | None = None
+    contacts: list[Annotated[Contact, BeforeValidator(_contact)]] | None = Field(None, max_length=1_000)
+    visitor_id: Name | None = None
+    url: Address | None = None
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str | None) -> str | None:
+        return None if value is None else money.currency_code(value)
+
+
+def deal_facts(
+    site: Site,
+    deal: Deal,
+    change: Change,
+    *,
+    fact_id: str,
+    fact_type: str,
+    occurred_at: int,
+    received_at: int,
+    connection_id: str = "",
+    space: str = "generic",
+) -> Fact:
+    """The fact that this happened to the deal, with a row for each field sent and for each contact listed.
+
+    Times in microseconds. For `adjusted`, the deal's `amount` is the signed change. ValueError if an amount is no
+    number, or finer than its currency.
+    """
+    here = {"site_id": site.site_id, "space": space, "deal_id": deal.id}
+    said = {**here, "fact_id": fact_id, "occurred_at": occurred_at}
+    amount_minor = _minor(site, deal, deal.amount) if change == "adjusted" else None
+    links, contact_rows = _listed_contacts(site, deal, space, fact_id, occurred_at, received_at)
+    values = _field_values(site, deal, change, len(links))
+    satellites: list[Row] = [(tables.deal_fields, {**said, "field": field, "value": value}) for field, value in values.items()]
+    satellites.append((tables.deal_changes, {**said, "change": change, "amount_minor": amount_minor}))
+    satellites += [(tables.deal_contacts, {**here, "fact_id": fact_id, "link_id": link}) for link in links]
+    satellites += contact_rows
+    satellites.append((tables.deals_queue, {**here, "received_at": received_at}))
+    row = {**said, "connection_id": connection_id, "type": fact_type, "received_at": received_at, "body": _body(deal)}
+    return Fact(tables.crm_facts, row, tuple(satellites))
+
+
+def contact_satellites(
+    site: Site, contact: Contact, *, space: str, fact_id: str, occurred_at: int, received_at: int
+) -> tuple[str | None, list[Row]]:
+    """(link ID, rows): one contact seen with its keys. (None, []) if it has no key that can be read."""
+    named = (space, contact.id) if contact.id else None
+    keys = subject_keys(site, email=contact.email, phone=contact.phone, user_id=contact.user_id, contact=named)
+    if not keys:
+        return None, []
+    rows = sighting_satellites(site, keys, contact.visitor_id or "", fact_id, occurred_at, 0, True, received_at)
+    details = {"name": contact.name, "company": contact.company, "lead_source": contact.lead_source, "may_contact": contact.may_contact}
+    rows += clear_texts(site, occurred_at, email=contact.email, phone=contact.phone, user_id=contact.user_id, **details)
+    if contact.id:
+        [key_id] = subject_keys(site, contact=(space, contact.id))
+        rows.append((tables.contacts, contact_row(site, key_id, "contact", contact.id, occurred_at, email=contact.email, **details)))
+    return link_id(keys), rows
+
+
+def _listed_contacts(
+    site: Site, deal: Deal, space: str, fact_id: str, occurred_at: int, received_at: int
+) -> tuple[list[str], list[Row]]:
+    links: dict[str, None] = {}
+    rows: list[Row] = []
+    for contact in deal.contacts or ():
+        link, seen = contact_satellites(
+            site, contact, space=space, fact_id=fact_id, occurred_at=occurred_at, received_at=received_at
+        )
+        if link is not None:
+            links[link] = None
+            rows += seen
+    return list(links), rows
+
+
+def _field_values(site: Site, deal: Deal, change: Change, contact_count: int) -> dict[str, str | None]:
+    """Value by name of `deal_fields.field`, for the fields that were sent."""
+    plain = ("name", "currency", "opened_at", "closed_on", "pipeline", "stage", "type", "owner", "lost_reason", "visitor_id", "url")
+    values: dict[str, str | None] = {field: _as_text(getattr(deal, field)) for field in plain if field in deal.model_fields_set}
+    if "amount" in deal.model_fields_set and change != "adjusted":
+        values["amount_minor"] = _as_text(_minor(site, deal, deal.amount))
+    if "recurring" in deal.model_fields_set:
+        values["recurring_minor"] = _as_text(_minor(site, deal, deal.recurring.amount)) if deal.recurring else None
+        values["recurring_period"] = deal.recurring.period if deal.recurring else None
+    if "company" in deal.model_fields_set:
+        values |= _company_values(deal.company)
+    if "contacts" in deal.model_fields_set:
+        values["contacts"] = None if deal.contacts is None else str(contact_count)
+    return values
+
+
+def _company_values(company: Company | None) -> dict[str, str | None]:
+    parts = ("id", "name", "domain")
+    return {f"company_{part}": getattr(company, part, None) for part in parts if company is None or part in company.model_fields_set}
+
+
+def _as_text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _minor(site: Site, deal: Deal, amount: Amount | None) -> int | None:
+    """Minor units of the deal's currency; nothing is rounded, so that every report matches the CRM to the cent."""
+    if amount is None:
+        return None
+    currency = deal.currency or site.settings.currency
+    minor = money.parse_minor(amount, currency)
+    if Decimal(str(amount)) != Decimal(minor).scaleb(-money.EXPONENTS[currency]):
+        raise ValueError(f"amount {str(amount)[:40]} is finer than {currency}, which has {money.EXPONENTS[currency]} decimals")
+    return minor
+
+
+def _body(deal: Deal) -> str:
+    """The deal as it came, without what names humans: that stands hashed in the keys, in clear only in `contacts`."""
+    private = {"email", "phone", "name", "user_id"}
+    body = deal.model_dump(exclude_unset=True, exclude={"contacts": {"__all__": private}})
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
