@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from alembic import command
 from alembic.config import Config
@@ -79,8 +80,14 @@ async def _advisory_lock(database: Database) -> AsyncIterator[AsyncConnection]:
 async def _file_lock(database: Database) -> AsyncIterator[AsyncConnection]:
     # A file beside the database, because SQLite's own locks come too late (two first connections that both switch a
     # new file to WAL refuse each other at once), and because closing the database file itself would drop them.
-    with open(f"{database.url.database}.migrating", "wb") as file:
-        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+    with await asyncio.to_thread(_locked_file, Path(f"{database.url.database}.migrating")):
         async with database.engine.connect() as connection:
             await connection.execution_options(begin="IMMEDIATE")
             yield connection
+
+
+def _locked_file(path: Path) -> BinaryIO:
+    """The file, opened and locked; waits for whoever has it. Closing it, or dying, gives the lock back."""
+    file = path.open("ab")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file

@@ -1,13 +1,12 @@
-"""Rewrites the one initial migration from `app/tables.py`. For use before the first release only.
-
-    python migrations/regenerate.py
-"""
+"""Rewrites the one initial migration, and the data dictionary, from `app/tables.py`. For use before the first release only:
+`python migrations/regenerate.py`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "migrations" / "versions" / "0001_first_version.py"
@@ -17,7 +16,7 @@ import sqlalchemy as sa  # noqa: E402  (the clone comes first on the path)
 from alembic.autogenerate import render_python_code  # noqa: E402
 from alembic.operations import ops  # noqa: E402
 
-from app import tables  # noqa: E402
+from app import dictionary, tables  # noqa: E402
 
 TEMPLATE = '''\
 """The first version of every table. Written by migrations/regenerate.py from app/tables.py."""
@@ -68,11 +67,11 @@ def unlogged(metadata: sa.MetaData) -> sa.MetaData:
     """The same tables, without write-ahead log."""
     copy = sa.MetaData()
     for table in metadata.tables.values():
-        table.to_metadata(copy)._prefixes = ["UNLOGGED"]  # Table takes them in its constructor only
+        table.to_metadata(copy)._prefixes = ["UNLOGGED"]  # noqa: SLF001 (Table takes them in its constructor only)
     return copy
 
 
-def plain_type(kind: str, thing: object, _context: object) -> str | bool:
+def plain_type(kind: str, thing: object, _context: object) -> str | Literal[False]:
     """A migration states the types of its day, not of today's code."""
     if kind == "type" and isinstance(thing, tables.Moment):
         return "sa.BigInteger()"
@@ -99,7 +98,8 @@ def main() -> None:
         drop_staging=dropped(staging),
     )
     TARGET.write_text(text)
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(TARGET)], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(TARGET)], check=True, cwd=ROOT)  # noqa: S603
+    dictionary.write()
 
 
 if __name__ == "__main__":
