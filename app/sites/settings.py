@@ -2,11 +2,131 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import difflib
+import ipaddress
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self, TypeVar
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from app.money import currency_code
+
+T = TypeVar("T")
+
+RESERVED_GOALS = frozenset({"lead", "mql", "sql", "opportunity", "customer"})
+"""The conversions that every site has; a goal may not take their names, nor begin with `form:`."""
+
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*\Z")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+# ---------------------------------------------------------------- values
+
+
+def fold(text: str) -> str:
+    """A name as it is compared: without its case and the space around it."""
+    return text.strip().casefold()
+
+
+def normal_host(text: str) -> str:
+    """A host name in lower case, in ASCII, without a leading `www.` or a final dot. ValueError if it is none."""
+    host = text.strip().lower().removesuffix(".")
+    try:
+        host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    host = host.removeprefix("www.")
+    if not _HOST.match(host):
+        raise ValueError(f"{text[:80]!r} is not a host name: give it alone, such as shop.example.com, without https://, port or path")
+    return host
+
+
+def _known_zone(name: str) -> str:
+    if name in _zones():
+        return name
+    likely = difflib.get_close_matches(name[:60], _zones(), 3)
+    instead = f"; did you mean {' or '.join(likely)}?" if likely else ""
+    raise ValueError(f"{name[:60]!r} is not an IANA time zone such as UTC, Europe/Berlin or America/New_York{instead}")
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    # Files beside the zones in some systems' folder: they name no place.
+    return frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}
+
+
+def _known_region(code: str) -> str:
+    if code.strip().upper() not in SUPPORTED_REGIONS:
+        raise ValueError(f"{code[:20]!r} is not an ISO 3166 country code of two letters such as DE, US or IN")
+    return code.strip().upper()
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError:
+        raise ValueError(f"{text[:60]!r} is not a network such as 203.0.113.0/24 or 2001:db8::/32, nor an address") from None
+
+
+def _path(text: str) -> str:
+    path = text.strip()
+    if not path.startswith("/") or "*" in path[:-1] or "?" in path or "#" in path:
+        raise ValueError(f"{text[:80]!r} is not a path: it begins with /, has no ? or #, and a * only at its end")
+    return path
+
+
+def _printable(text: str) -> str:
+    name = text.strip()
+    if not name or _UNPRINTABLE.search(name):
+        raise ValueError("a name must have at least one character and no control characters")
+    return name
+
+
+def _folded(text: str) -> str:
+    return fold(_printable(text))
+
+
+def _once_each(values: list[T]) -> list[T]:
+    return list(dict.fromkeys(values))
+
+
+def _goal_name(name: str) -> str:
+    if fold(name) in RESERVED_GOALS or fold(name).startswith("form:"):
+        reserved = ", ".join(sorted(RESERVED_GOALS))
+        raise ValueError(f"{name[:60]!r} is taken: {reserved} and names that begin with form: are conversions of every site")
+    return name
+
+
+def _goal_event(event: str) -> str:
+    if event == "deal_closed":
+        raise ValueError("deal_closed is a fact about a deal and counts as customer; a goal is reached by an event of a visitor")
+    return event
+
+
+def _aliases(aliases: dict[str, str]) -> dict[str, str]:
+    folded: dict[str, str] = {}
+    for spelling, meant in aliases.items():
+        if folded.setdefault(_folded(spelling), _printable(meant)) != _printable(meant):
+            raise ValueError(f"{spelling[:60]!r} stands for two different names; case does not tell aliases apart")
+    return folded
+
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Folded = Annotated[str, Field(max_length=200), AfterValidator(_folded)]
+Host = Annotated[str, AfterValidator(normal_host)]
+Hosts = Annotated[list[Host], Field(max_length=1_000), AfterValidator(_once_each)]
+Path = Annotated[str, Field(max_length=2_000), AfterValidator(_printable), AfterValidator(_path)]
+Paths = Annotated[list[Path], Field(max_length=1_000), AfterValidator(_once_each)]
+Network = Annotated[str, AfterValidator(_network)]
+Networks = Annotated[list[Network], Field(max_length=1_000), AfterValidator(_once_each)]
+Aliases = Annotated[dict[str, str], Field(max_length=10_000), AfterValidator(_aliases)]
 Lookback = Annotated[int, Field(ge=1, le=730)]
+
+
+# ---------------------------------------------------------------- the settings
 
 
 class Goal(BaseModel):
@@ -14,10 +134,16 @@ class Goal(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=100, description="Name of the goal and of its conversions.")
-    event: str | None = Field(None, description="Type of event that reaches it; absent: any.")
-    path: str | None = Field(None, description="Path of the page, exact or ending in `*`; absent: any.")
+    name: Annotated[Name, Field(max_length=100), AfterValidator(_goal_name)] = Field(description="Name of the goal and of its conversions.")
+    event: Annotated[Name, AfterValidator(_goal_event)] | None = Field(None, description="Type of event that reaches it; absent: any.")
+    path: Path | None = Field(None, description="Path of the page, exact or ending in `*`; absent: any.")
     once_per: Literal["person", "event"] = Field("person", description="Count each person once (the earliest), or each event.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.event is None and self.path is None:
+            raise ValueError("a goal needs an event, a path, or both: without either, everything would reach it")
+        return self
 
 
 class ChannelRule(BaseModel):
@@ -25,12 +151,18 @@ class ChannelRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channel: str = Field(min_length=1, max_length=100, description="The channel that it gives.")
-    source: str | None = Field(None, description="Exact source, case folded.")
-    medium: str | None = Field(None, description="Exact medium, case folded.")
-    campaign: str | None = Field(None, description="Campaign, exact or ending in `*`, case folded.")
-    referrer: str | None = Field(None, description="Host of the referrer, or a domain above it.")
-    click_id: str | None = Field(None, description="Parameter that carried the click ID: `gclid`, ….")
+    channel: Annotated[Name, Field(max_length=100)] = Field(description="The channel that it gives.")
+    source: Folded | None = Field(None, description="Exact source, case folded.")
+    medium: Folded | None = Field(None, description="Exact medium, case folded.")
+    campaign: Folded | None = Field(None, description="Campaign, exact or ending in `*`, case folded.")
+    referrer: Host | None = Field(None, description="Host of the referrer, or a domain above it.")
+    click_id: Name | None = Field(None, description="Parameter that carried the click ID: `gclid`, ….")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not any((self.source, self.medium, self.campaign, self.referrer, self.click_id)):
+            raise ValueError("a channel rule needs a condition: source, medium, campaign, referrer or click_id")
+        return self
 
 
 class Lookbacks(BaseModel):
@@ -51,31 +183,63 @@ class SiteSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timezone: str = Field("UTC", description="IANA time zone in which days begin: `Europe/Berlin`.")
-    currency: str = Field("USD", description="ISO 4217 currency of the reports.")
-    country: str | None = Field(None, description="ISO country whose national phone numbers are understood: `DE`.")
-    hosts: list[str] = Field(default=[], description="Host names of the site's own pages.")
-    ignored_hosts: list[str] = Field(default=[], description="Referrers that mean nothing, besides the shipped list (payment gateways, sign-in providers).")
-    excluded_hosts: list[str] = Field(default=[], description="Hosts of the site's own whose pages make neither touches nor goals.")
-    excluded_paths: list[str] = Field(default=[], description="Paths that make neither touches nor goals, exact or ending in `*`.")
-    excluded_networks: list[str] = Field(default=[], description="Networks whose visits are dropped at the door: `203.0.113.0/24`. No address is kept.")
-    channel_rules: list[ChannelRule] = Field(default=[], description="Channel rules of the site's own, tried in order before the shipped ones.")
-    source_aliases: dict[str, str] = Field(default={}, description="Other spellings of a source, case folded: `{\"fb\": \"facebook\"}`.")
-    campaign_aliases: dict[str, str] = Field(default={}, description="Other spellings of a campaign, case folded.")
-    lead_forms: list[str] | None = Field(None, description="Names of the forms that make a lead; null: any form with an e-mail, except log-in, check-out and newsletter.")
-    goals: list[Goal] = Field(default=[], description="Conversions of the site's own.")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field("UTC", description="IANA time zone in which days begin: `Europe/Berlin`.")
+    currency: Annotated[str, AfterValidator(currency_code)] = Field("USD", description="ISO 4217 currency of the reports.")
+    country: Annotated[str, AfterValidator(_known_region)] | None = Field(
+        None, description="ISO country whose national phone numbers are understood: `DE`."
+    )
+    hosts: Hosts = Field([], description="Host names of the site's own pages.")
+    ignored_hosts: Hosts = Field(
+        [], description="Referrers that mean nothing, besides the shipped list (payment gateways, sign-in providers)."
+    )
+    excluded_hosts: Hosts = Field([], description="Hosts of the site's own whose pages make neither touches nor goals.")
+    excluded_paths: Paths = Field([], description="Paths that make neither touches nor goals, exact or ending in `*`.")
+    excluded_networks: Networks = Field(
+        [], description="Networks whose visits are dropped at the door: `203.0.113.0/24`. No address is kept."
+    )
+    channel_rules: list[ChannelRule] = Field(
+        [], max_length=1_000, description="Channel rules of the site's own, tried in order before the shipped ones."
+    )
+    source_aliases: Aliases = Field({}, description='Other spellings of a source, case folded: `{"fb": "facebook"}`.')
+    campaign_aliases: Aliases = Field({}, description="Other spellings of a campaign, case folded.")
+    lead_forms: Annotated[list[Name], Field(max_length=1_000), AfterValidator(_once_each)] | None = Field(
+        None, description="Names of the forms that make a lead; null: any form with an e-mail, except log-in, check-out and newsletter."
+    )
+    goals: list[Goal] = Field([], max_length=200, description="Conversions of the site's own.")
     lookback_days: Lookbacks = Field(default=Lookbacks(), description="Default look-back of each kind of conversion.")
     half_life_days: float = Field(7.0, gt=0, le=365, description="Half-life of the model `time_decay`.")
     session_gap_minutes: int = Field(30, ge=1, le=24 * 60, description="Minutes without a web event after which a session ends.")
     touch_cap: int = Field(1_000, ge=2, le=1_000, description="Most touches kept of one visitor: the first and the newest.")
     honour_gpc: bool = Field(True, description="Drop events of browsers that send Global Privacy Control.")
     honour_dnt: bool = Field(False, description="Drop events of browsers that send Do Not Track.")
-    customer_space: str | None = Field(None, description="Connection whose deals count as `customer`; null: every connection's.")
+    customer_space: Name | None = Field(None, description="Connection whose deals count as `customer`; null: every connection's.")
+
+    @model_validator(mode="after")
+    def _goals_have_names_of_their_own(self) -> Self:
+        names = [goal.name for goal in self.goals]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two goals are named {twice[0][:60]!r}; a goal's name is the name of its conversions")
+        return self
 
     def as_json(self) -> str:
         """The settings as stored: every field, in order."""
         return self.model_dump_json()
 
     def changed(self, changes: dict[str, Any]) -> SiteSettings:
-        """These settings with some fields replaced. ValidationError if a value is not allowed."""
-        return SiteSettings.model_validate({**self.model_dump(), **changes})
+        """These settings with a JSON merge patch (RFC 7396) applied: objects are merged, lists are replaced, and null
+        takes a field back to its default. ValidationError if a value is not allowed."""
+        patched = merge_patch(self.model_dump(mode="json"), changes)
+        return SiteSettings.model_validate(patched)
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """`target` with a JSON merge patch applied (RFC 7396): null removes a member, objects merge, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged

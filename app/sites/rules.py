@@ -1,0 +1,157 @@
+"""A site's settings in the database's own terms, and what must be computed anew when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Insert, Select, Table, bindparam, delete, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import tables
+from app.db import insert_new
+from app.errors import Unprocessable
+from app.sites.days import day_starts
+from app.sites.settings import SiteSettings
+from app.sites.site import Site
+
+GENERIC_SPACE = "generic"
+"""The space of deal and contact IDs that `deal_closed` events and every connection of the provider `generic` share."""
+
+_LABELLED_BY = ("hosts", "ignored_hosts", "channel_rules", "source_aliases", "campaign_aliases", "lead_forms")
+_COMPUTED_BY = (
+    "goals", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone", "customer_space",
+)  # fmt: skip
+_STAGES = tuple(queue.name.removesuffix("_queue") for queue in tables.QUEUES)
+
+
+def space_of(provider: str, connection_id: str) -> str:
+    """The space of a connection's deal and contact IDs."""
+    return GENERIC_SPACE if provider == "generic" else connection_id
+
+
+async def with_customer_space(connection: AsyncConnection, site_id: str, settings: SiteSettings) -> SiteSettings:
+    """The settings with `customer_space` as the space of the connection that it names. Unprocessable if there is none."""
+    named = settings.customer_space
+    if named is None or named == GENERIC_SPACE:
+        return settings
+    known = tables.connections.c
+    rows = await connection.execute(select(known.connection_id, known.provider).where(known.site_id == site_id))
+    spaces = {connection_id: space_of(provider, connection_id) for connection_id, provider in rows}
+    if named not in spaces:
+        allowed = ", ".join([GENERIC_SPACE, *sorted(spaces)])
+        raise Unprocessable(f"customer_space: there is no connection {named[:64]!r}; allowed: {allowed}.")
+    return settings.model_copy(update={"customer_space": spaces[named]})
+
+
+async def follow(connection: AsyncConnection, before: Site, after: Site, now: datetime) -> None:
+    """Bring the rows that come from settings up to date, and have computed anew what depends on what changed."""
+    changed = {name for name in SiteSettings.model_fields if getattr(before.settings, name) != getattr(after.settings, name)}
+    if "timezone" in changed:
+        await write_days(connection, after)
+    if changed & {"goals", "excluded_hosts", "excluded_paths"}:
+        await write_rules(connection, after)
+    if changed.intersection(_LABELLED_BY):
+        await connection.execute(origins_to_label(), {"of_site": after.site_id, "now": now})
+        await connection.execute(forms_to_label(), {"of_site": after.site_id, "now": now})
+    if changed.intersection(_COMPUTED_BY):
+        await request_rebuild(connection, after.site_id, "touches", now)
+
+
+# ---------------------------------------------------------------- rows that come from settings
+
+
+async def write_days(connection: AsyncConnection, site: Site) -> None:
+    """The local days of the site's zone, in place of those that stood there."""
+    days = [{"site_id": site.site_id, "day": day, "starts_at": start} for day, start in day_starts(site.settings.timezone)]
+    await _replace(connection, tables.local_days, site.site_id, days)
+
+
+async def write_rules(connection: AsyncConnection, site: Site) -> None:
+    """The goals and excluded pages of the settings, in place of those that stood there."""
+    await _replace(connection, tables.goal_rules, site.site_id, goal_rows(site))
+    await _replace(connection, tables.excluded_pages, site.site_id, excluded_page_rows(site))
+
+
+def goal_rows(site: Site) -> list[dict[str, Any]]:
+    """Rows of `goal_rules`."""
+    return [
+        {"site_id": site.site_id, "goal": goal.name, "event_type": goal.event or "", "once_per": goal.once_per, **_path(goal.path or "")}
+        for goal in site.settings.goals
+    ]
+
+
+def excluded_page_rows(site: Site) -> list[dict[str, Any]]:
+    """Rows of `excluded_pages`."""
+    hosts = [{"site_id": site.site_id, "host": host, **_path("")} for host in site.settings.excluded_hosts]
+    paths = [{"site_id": site.site_id, "host": "", **_path(path)} for path in site.settings.excluded_paths]
+    return hosts + paths
+
+
+def _path(pattern: str) -> dict[str, Any]:
+    return {"path": pattern.removesuffix("*"), "path_is_prefix": pattern.endswith("*")}
+
+
+async def write_deal_stages(connection: AsyncConnection, site_id: str, outcomes: Mapping[tuple[str, str], str], now: datetime) -> None:
+    """Which (space, stage) means `won` or `lost`; where that changes, every deal is folded anew."""
+    stages = tables.deal_stages.c
+    rows = await connection.execute(select(stages.space, stages.stage, stages.outcome).where(stages.site_id == site_id))
+    if {(space, stage): outcome for space, stage, outcome in rows} == dict(outcomes):
+        return
+    wanted = [{"site_id": site_id, "space": space, "stage": stage, "outcome": outcome} for (space, stage), outcome in outcomes.items()]
+    await _replace(connection, tables.deal_stages, site_id, wanted)
+    await request_rebuild(connection, site_id, "deals", now)
+
+
+async def _replace(connection: AsyncConnection, table: Table, site_id: str, rows: Iterable[dict[str, Any]]) -> None:
+    await connection.execute(delete(table).where(_of_site(table)), {"of_site": site_id})
+    if listed := list(rows):
+        await connection.execute(insert(table), listed)
+
+
+# ---------------------------------------------------------------- what must be computed anew
+
+
+def origins_to_label() -> Insert:
+    """Rows of `labels_queue`: every origin of the site `:of_site`. Index: the key of `origins`."""
+    origin = tables.origins
+    rows = select(origin.c.site_id, origin.c.origin_id, literal(""), _now()).where(_of_site(origin))
+    return _enqueue_labels(rows)
+
+
+def forms_to_label() -> Insert:
+    """Rows of `labels_queue`: every form of the site `:of_site`. Index: the key of `forms`."""
+    form = tables.forms
+    rows = select(form.c.site_id, literal(""), form.c.form_id, _now()).where(_of_site(form))
+    return _enqueue_labels(rows)
+
+
+async def request_rebuild(connection: AsyncConnection, site_id: str, stage: str, now: datetime) -> None:
+    """Have a stage and all after it computed anew.
+
+    A rebuild that is under way before that stage will come to it by itself; one that has reached it begins it again.
+    """
+    started = {"site_id": site_id, "stage": stage, "after_key": "[]", "keys_left": 1, "keys_total": 1, "started_at": now}
+    made = await connection.execute(insert_new(connection.dialect.name == "sqlite", tables.rebuilds), started)
+    if made.rowcount == 1:
+        return
+    rebuild = tables.rebuilds
+    has_reached = rebuild.c.stage.in_(_STAGES[_STAGES.index(stage) :])
+    await connection.execute(
+        update(rebuild).where(_of_site(rebuild), has_reached).values(stage=stage, after_key="[]"), {"of_site": site_id}
+    )
+
+
+def _enqueue_labels(rows: Select[Any]) -> Insert:
+    return insert(tables.labels_queue).from_select(["site_id", "origin_id", "form_id", "received_at"], rows)
+
+
+def _now() -> ColumnElement[Any]:
+    return bindparam("now", type_=tables.Moment())
+
+
+def _of_site(table: Table) -> ColumnElement[bool]:
+    # Not `:site_id`: an INSERT or UPDATE would take that for a value of its own column.
+    condition: ColumnElement[bool] = table.c.site_id == bindparam("of_site")
+    return condition
