@@ -27,6 +27,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -330,7 +331,14 @@ deal_fields = _table(
     _id("field", "`name`, `amount_minor`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring_minor`, `recurring_period`, `visitor_id`, `url`, `contacts`."),
     _id("fact_id", "The fact that sent it."),
     _at("occurred_at", "When the value came to hold."),
-    _text("value", "The value (times in microseconds, money in minor units; `contacts`: their number); null clears.", null=True),
+    _key("value", "The value (times in microseconds, money in minor units; `contacts`: their number); null clears.", null=True),
+    Index(
+        "ix_deal_fields__visitor",
+        "site_id",
+        "value",
+        sqlite_where=text("field = 'visitor_id'"),
+        postgresql_where=text("field = 'visitor_id'"),
+    ),
 )
 
 deal_changes = _table(
@@ -612,7 +620,7 @@ deal_amounts = _table(
 def _conversion_key() -> tuple[Column[Any], Column[Any], Column[Any]]:
     return (
         _id("kind", "`lead`, `sql`, `opportunity`, `customer`, or the name of a goal."),
-        _id("holder_id", "Visitor ID, or the deal space."),
+        _id("holder_id", "Visitor ID, the deal space, or `crm` for `sql`."),
         _id("fact_id", "Event ID (or the CRM fact, for `sql`), or the deal ID."),
     )
 
@@ -725,3 +733,20 @@ staged_keys = Table(
     Column("reached_in", Integer, nullable=False),
 )
 """The closure of the dirty keys over raw joins; `label` is the smallest key found so far in the component."""
+staged_links = Table(
+    "staged_links",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("link_id", Key, primary_key=True),
+    Column("label", Key, nullable=False),
+    Column("reached_in", Integer, nullable=False),
+)
+"""The joins of that closure that hold; `label` is the smallest label of their keys."""
+concerned_deals = Table(
+    "concerned_deals",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("space", Key, primary_key=True),
+    Column("deal_id", Key, primary_key=True),
+)
+"""The deals whose conversions are being computed: the dirty ones, and those of dirty people."""

@@ -476,7 +476,7 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When the value came to hold. UTC microseconds."),
         sa.Column(
             "value",
-            sa.Text(),
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=True,
             comment="The value (times in microseconds, money in minor units; `contacts`: their number); null clears.",
         ),
@@ -1161,7 +1161,7 @@ def upgrade() -> None:
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, or the deal space.",
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
         ),
         sa.Column(
             "fact_id",
@@ -1208,7 +1208,7 @@ def upgrade() -> None:
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, or the deal space.",
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
         ),
         sa.Column(
             "fact_id",
@@ -1239,7 +1239,7 @@ def upgrade() -> None:
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, or the deal space.",
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
         ),
         sa.Column(
             "fact_id",
@@ -1282,7 +1282,7 @@ def upgrade() -> None:
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, or the deal space.",
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
         ),
         sa.Column(
             "fact_id",
@@ -1318,7 +1318,7 @@ def upgrade() -> None:
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, or the deal space.",
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
         ),
         sa.Column(
             "fact_id",
@@ -1706,6 +1706,14 @@ def create_staging() -> None:
         sa.PrimaryKeyConstraint("site_id", "link_id"),
         prefixes=["UNLOGGED"],
     )
+    op.create_table(
+        "concerned_deals",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
 
 
 def downgrade() -> None:
@@ -1762,6 +1770,7 @@ def downgrade() -> None:
 
 
 def drop_staging() -> None:
+    op.drop_table("concerned_deals")
     op.drop_table("staged_links")
     op.drop_table("staged_keys")
     op.drop_table("taken_rows")
