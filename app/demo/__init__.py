@@ -1,0 +1,1 @@
+"""A month of believable traffic, sent to the real service over HTTP."""

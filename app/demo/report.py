@@ -1,0 +1,62 @@
+"""What the demo shows in the end: the credit of each channel under every model, and the funnel."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+
+_STEPS = ("visitors", "leads", "mqls", "sqls", "opportunities", "customers")
+
+
+def credit_table(models: dict[str, dict[str, Any]]) -> Table:
+    """Channels by models, each cell conversions over revenue, from the answer to `model=all`."""
+    any_answer = next(iter(models.values()))
+    table = Table(title=f"Customers won, and their revenue in {any_answer['currency']}, by channel and model", show_lines=True)
+    table.add_column("channel")
+    for model in models:
+        table.add_column(model.replace("_", " "), justify="right")
+    for channel in _channels(models):
+        table.add_row(channel, *(_cell(_row_of(answer, channel)) for answer in models.values()))
+    table.add_row("uncredited", *(_cell(answer["totals"]["uncredited"]) for answer in models.values()), style="dim")
+    table.add_row("total", *(_cell(answer["totals"]) for answer in models.values()), style="bold")
+    return table
+
+
+def reasons_line(answer: dict[str, Any]) -> str:
+    """Why something is uncredited."""
+    reasons = answer["totals"]["uncredited"]["reasons"]
+    found = (f"{name} {_count(credit['conversions'])} ({_money(credit['revenue'])})" for name, credit in reasons.items())
+    return "Uncredited: " + (", ".join(found) or "nothing")
+
+
+def funnel_line(funnel: dict[str, Any]) -> str:
+    """How many people came as far as each stage; stages that nobody reached are left out."""
+    reached = {step: sum(int(row.get(step) or 0) for row in funnel["rows"]) for step in _STEPS}
+    return "Funnel: " + " → ".join(f"{count:,} {step}" for step, count in reached.items() if count)
+
+
+def _channels(models: dict[str, dict[str, Any]]) -> list[str]:
+    """Every channel that some model credits, the one with most linear revenue first."""
+    names = {row["channel"] for answer in models.values() for row in answer["rows"]}
+    by = models.get("linear") or next(iter(models.values()))
+    return sorted(names, key=lambda name: (-Decimal(_row_of(by, name).get("revenue", "0")), name))
+
+
+def _row_of(answer: dict[str, Any], channel: str) -> dict[str, Any]:
+    return next((row for row in answer["rows"] if row["channel"] == channel), {})
+
+
+def _cell(credit: dict[str, Any]) -> str:
+    if not credit or (not Decimal(str(credit["conversions"])) and not Decimal(credit["revenue"])):
+        return "–"
+    return f"{_count(credit['conversions'])}\n{_money(credit['revenue'])}"
+
+
+def _count(conversions: object) -> str:
+    return f"{Decimal(str(conversions)):.2f}"
+
+
+def _money(revenue: str) -> str:
+    return f"{Decimal(revenue):,.2f}"

@@ -1,0 +1,1 @@
+"""Files of events, and tables of journeys, brought in through the same door as everything else."""
