@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, event, type_coerce
+from sqlalchemy import ColumnElement, Connection, Dialect, Insert, Select, Table, event, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -62,21 +62,29 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[AsyncConnection]:
-        """The pipeline's own connection, with staging tables; it begins and ends transactions by `computing`, `swapping`."""
+    async def worker(self, *, private: bool = False) -> AsyncIterator[AsyncConnection]:
+        """The pipeline's own connection, with staging tables; it begins and ends transactions by `computing`, `swapping`.
+
+        `private` staging is this connection's alone on PostgreSQL too: temporary tables that stand before the
+        permanent ones of the same names, so that a check does not disturb the worker.
+        """
         async with self.engine.connect() as connection:
-            if self.is_sqlite:
-                # Derived rows and the deletion of their queue rows commit together, so losing the newest of them to
-                # a power cut loses nothing: the next commit of ingestion (FULL) makes them durable anyway.
-                await connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
-                await connection.rollback()
-                for staging_table in tables.staging.sorted_tables:
-                    await connection.exec_driver_sql(create_staging(staging_table, self.is_sqlite))
-                await connection.commit()
+            if self.is_sqlite or private:
+                await self._prepare_staging(connection)
             try:
                 yield connection
             finally:
                 await connection.invalidate()
+
+    async def _prepare_staging(self, connection: AsyncConnection) -> None:
+        if self.is_sqlite:
+            # Derived rows and the deletion of their queue rows commit together, so losing the newest of them to a
+            # power cut loses nothing: the next commit of ingestion (FULL) makes them durable anyway.
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            await raw.execute("PRAGMA synchronous=NORMAL")
+        for staging_table in tables.staging.sorted_tables:
+            await connection.exec_driver_sql(create_staging(staging_table, self.is_sqlite, "TEMPORARY"))
+        await connection.commit()
 
     @asynccontextmanager
     async def computing(self, connection: AsyncConnection) -> AsyncIterator[None]:
@@ -168,11 +176,11 @@ def _postgresql_engine(url: URL, pool_size: int) -> AsyncEngine:
     )
 
 
-def create_staging(table: Table, is_sqlite: bool) -> str:
-    """The DDL of a staging table: temporary on SQLite, unlogged on PostgreSQL."""
-    dialect = sqlite.dialect() if is_sqlite else postgresql.dialect()
+def create_staging(table: Table, is_sqlite: bool, kind: str) -> str:
+    """The DDL of a staging table: `TEMPORARY` for one connection, `UNLOGGED` for PostgreSQL's permanent ones."""
+    dialect: Dialect = sqlite.dialect() if is_sqlite else postgresql.dialect()  # type: ignore[no-untyped-call]
     ddl = str(CreateTable(table).compile(dialect=dialect)).strip()
-    return ddl.replace("CREATE TABLE ", "CREATE TEMPORARY TABLE IF NOT EXISTS " if is_sqlite else "CREATE UNLOGGED TABLE ", 1)
+    return ddl.replace("CREATE TABLE ", f"CREATE {kind} TABLE ", 1)
 
 
 def upsert(is_sqlite: bool, target: Table, rows: Select[Any], columns: list[str]) -> Insert:

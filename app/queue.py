@@ -40,7 +40,7 @@ def taken_keys(queue: Table) -> Insert:
     return insert(tables.dirty[queue.name]).from_select(names, keys)
 
 
-def oldest_taken(queue: Table) -> Select[Any]:
+def oldest_taken(queue: Table) -> Select[Any, Any]:
     """One row: how many rows were taken, and when the oldest fact behind them came in."""
     return select(func.count(), func.min(queue.c.received_at)).where(_is_taken(queue))
 

@@ -64,7 +64,7 @@ class Enqueue:
     keys: Select[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
     """One stage of the pipeline."""
 
@@ -236,5 +236,3 @@ async def differences(connection: AsyncConnection, stage: Stage, site: Site) -> 
         count = await connection.scalar(select(func.count()).select_from(staged).where(of_site(staged)), {"site_id": site.site_id})
         counts[target.table.name] = int(count or 0)
     return counts
-
-

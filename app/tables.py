@@ -31,9 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-metadata = MetaData(
-    naming_convention={"ix": "ix_%(table_name)s__%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
-)
+metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s__%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -121,7 +119,9 @@ sites = _table(
     "sites",
     "A tenant: one brand or company.",
     _site(),
-    Column("hash_key", LargeBinary, nullable=False, comment="Secret of the keyed hashes of e-mails, phones and IDs; made once, never rotated."),
+    Column(
+        "hash_key", LargeBinary, nullable=False, comment="Secret of the keyed hashes of e-mails, phones and IDs; made once, never rotated."
+    ),
     _int("settings_version", "The version of `site_versions` in force."),
     _at("created_at", "When the site was made."),
 )
@@ -214,11 +214,18 @@ events = _table(
     _at("occurred_at", "When it happened: the client's time, corrected for skew, never in the future."),
     _int("sequence", "Order among events of the same instant, if the client sent one, else 0."),
     _small("type_rank", "0 for `visit`, 1 for all else: a visit sorts first among equals."),
-    _small("start_rank", "2: may start a session (`visit`, `pageview`, `touch`, an explicit source); 0: never does (`engagement`, `identify`); 1: only where the visitor has no event of rank 2."),
+    _small(
+        "start_rank",
+        "2: may start a session (`visit`, `pageview`, `touch`, an explicit source); 0: never does (`engagement`, `identify`); 1: only where the visitor has no event of rank 2.",
+    ),
     _flag("is_web", "Keeps a session alive: a fact of the website (not an offline touch, not a server's event without a page)."),
     _at("received_at", "When it came in."),
     _key("origin_id", "Where it came from: `origins`."),
-    _int("campaign_key", "64-bit hash of (source, medium, campaign, click ID), case folded; null where it carries neither a campaign nor a click ID.", null=True),
+    _int(
+        "campaign_key",
+        "64-bit hash of (source, medium, campaign, click ID), case folded; null where it carries neither a campaign nor a click ID.",
+        null=True,
+    ),
     _flag("has_internal_referrer", "The referrer has the page's own registrable domain."),
     _text("host", "Host of the page, lower case, without `www.`.", default=""),
     _text("path", "Path of the page.", default=""),
@@ -328,7 +335,10 @@ deal_fields = _table(
     _site(),
     _id("space", "Deal space."),
     _id("deal_id", "The CRM's ID of the deal."),
-    _id("field", "`name`, `amount_minor`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring_minor`, `recurring_period`, `visitor_id`, `url`, `contacts`."),
+    _id(
+        "field",
+        "`name`, `amount_minor`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring_minor`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
+    ),
     _id("fact_id", "The fact that sent it."),
     _at("occurred_at", "When the value came to hold."),
     _key("value", "The value (times in microseconds, money in minor units; `contacts`: their number); null clears.", null=True),
@@ -423,7 +433,13 @@ def _queue(name: str, comment: str, *dirty: str) -> Table:
     return _table(
         name,
         comment,
-        Column("queue_id", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True, comment="Names the row; says nothing of order (numbers do not commit in order)."),
+        Column(
+            "queue_id",
+            BigInteger().with_variant(Integer, "sqlite"),
+            Identity(),
+            primary_key=True,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
         Column("site_id", Key, nullable=False, comment="The tenant."),
         *(_key(column, "What is dirty.", default="") for column in dirty),
         _at("received_at", "When the oldest fact behind this row came in."),
@@ -436,7 +452,13 @@ touches_queue = _queue("touches_queue", "Visitors whose touches and goals may ha
 identity_queue = _queue("identity_queue", "Keys whose person may have changed.", "key_id")
 spans_queue = _queue("spans_queue", "Visitors whose spans may have changed. Heavy.", "visitor_id")
 deals_queue = _queue("deals_queue", "Deals to fold anew.", "space", "deal_id")
-conversions_queue = _queue("conversions_queue", "People, or deals (then `person_id` is empty), whose conversions may have changed.", "person_id", "space", "deal_id")
+conversions_queue = _queue(
+    "conversions_queue",
+    "People, or deals (then `person_id` is empty), whose conversions may have changed.",
+    "person_id",
+    "space",
+    "deal_id",
+)
 journeys_queue = _queue("journeys_queue", "Conversions whose journeys may have changed.", "kind", "holder_id", "fact_id")
 
 failed_keys = _table(
@@ -654,7 +676,9 @@ ledger_entries = _table(
     _site(),
     *_conversion_key(),
     Column("entry", BigInteger, primary_key=True, comment="0 for the conversion itself, then its adjustments in order of time."),
-    _at("counted_at", "The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened."),
+    _at(
+        "counted_at", "The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened."
+    ),
     _at("occurred_at", "When it happened."),
     _small("counts", "1 for the conversion itself, 0 for an adjustment."),
     _int("before_minor", "Net amount before, in minor units of the conversion's currency."),
@@ -684,11 +708,30 @@ journey_touches = _table(
 )
 
 QUEUES: tuple[Table, ...] = (
-    labels_queue, touches_queue, identity_queue, spans_queue, deals_queue, conversions_queue, journeys_queue,
+    labels_queue,
+    touches_queue,
+    identity_queue,
+    spans_queue,
+    deals_queue,
+    conversions_queue,
+    journeys_queue,
 )
 DERIVED: tuple[Table, ...] = (
-    origin_labels, form_labels, touches, goal_events, key_people, crowded_days, visitor_spans,
-    deals, deal_people, deal_amounts, conversions, conversion_people, ledger_entries, journeys, journey_touches,
+    origin_labels,
+    form_labels,
+    touches,
+    goal_events,
+    key_people,
+    crowded_days,
+    visitor_spans,
+    deals,
+    deal_people,
+    deal_amounts,
+    conversions,
+    conversion_people,
+    ledger_entries,
+    journeys,
+    journey_touches,
 )
 
 # ---------------------------------------------------------------- staging (unlogged on PostgreSQL, temporary on SQLite)
