@@ -28,13 +28,18 @@ from tests.world import SECRET_KEY, WRITE_KEY
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+# A developer's own settings must not reach the tests, nor the processes that they start.
+for _name in [name for name in os.environ if name.startswith("CLOSEDLOOP_") and name != "CLOSEDLOOP_REQUIRE_CHROMIUM"]:
+    del os.environ[_name]
+
 _runtime_dir = postgresql.make_runtime_dir()
 _numbers = count(1)
 
 # Fixtures are per test, not per example: a property that writes makes its own clean start.
 _lenient = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-hypothesis_settings.register_profile("quick", max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=_lenient)
-hypothesis_settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=_lenient)
+_common = hypothesis_settings(deadline=None, database=None, suppress_health_check=_lenient)
+hypothesis_settings.register_profile("quick", _common, max_examples=10, derandomize=True)
+hypothesis_settings.register_profile("long", _common, max_examples=500)
 hypothesis_settings.load_profile("quick")
 
 
