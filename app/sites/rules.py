@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.db import insert_new
 from app.errors import Unprocessable
+from app.log_rows import insert_rows
 from app.sites.days import day_starts
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
@@ -106,8 +107,7 @@ async def write_deal_stages(connection: AsyncConnection, site_id: str, outcomes:
 
 async def _replace(connection: AsyncConnection, table: Table, site_id: str, rows: Iterable[dict[str, Any]]) -> None:
     await connection.execute(delete(table).where(_of_site(table)), {"of_site": site_id})
-    if listed := list(rows):
-        await connection.execute(insert(table), listed)
+    await insert_rows(connection, connection.dialect.name == "sqlite", table, list(rows))
 
 
 # ---------------------------------------------------------------- what must be computed anew
