@@ -9,7 +9,6 @@ from sqlalchemy import Table, insert
 
 from app import ids, tables
 from app.db import Database, insert_new
-from app.sites.site import Site
 from app.touches.queries import EMPTY_ORIGIN
 
 DAY_ZERO = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

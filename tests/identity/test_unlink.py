@@ -1,0 +1,42 @@
+"""Undoing a wrong join, and that it stays undone."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import tables
+from app.db import Database
+from app.errors import NotFound
+from app.identity.unlink import unlink
+from app.sites.site import Site
+from tests.facts import a_sighting, at, put_all
+from tests.rows import assert_rows
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_fact_is_undone_with_all_its_keys(database: Database, site: Site) -> None:
+    await put_all(
+        database, [*a_sighting("e_ada u_7", "v1", "f1", 0), *a_sighting("e_bob", "v2", "f1", 0), *a_sighting("e_eve", "v1", "f2", 0)]
+    )
+    async with database.write() as connection:
+        visitors = await unlink(connection, database.is_sqlite, site.site_id, fact_id="f1", visitor_id="v1", now=at(9))
+    assert visitors == ["v1"]
+    await assert_rows(database, tables.unlinks, ["visitor_id", "fact_id"], [["v1", "f1"]])
+    await assert_rows(database, tables.identity_queue, ["key_id"], [["e_ada"], ["u_7"]])
+    await assert_rows(database, tables.spans_queue, ["visitor_id"], [["v1"]])
+
+
+async def test_a_crm_fact_is_undone_wherever_it_was_seen(database: Database, site: Site) -> None:
+    await put_all(database, [*a_sighting("e_ada", "", "f1", 0), *a_sighting("e_bob", "v2", "f1", 0)])
+    for _ in range(2):
+        async with database.write() as connection:
+            visitors = await unlink(connection, database.is_sqlite, site.site_id, fact_id="f1", visitor_id=None, now=at(9))
+        assert visitors == ["v2"]
+    await assert_rows(database, tables.unlinks, ["visitor_id"], [[""], ["v2"]])
+
+
+async def test_a_fact_that_named_nobody_is_refused(database: Database, site: Site) -> None:
+    async with database.write() as connection:
+        with pytest.raises(NotFound, match="named a person"):
+            await unlink(connection, database.is_sqlite, site.site_id, fact_id="nothing", visitor_id=None, now=at(9))
