@@ -1,0 +1,108 @@
+"""Credit by channel, campaign, … under one model or all of them, as a closed ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.attribution.queries import REASONS, credit_by, ledger_by_reason
+from app.money import as_decimal_text
+from app.reports.figures import Figures, as_csv, as_text
+from app.reports.freshness import freshness
+from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, check_kind
+from app.sites.site import Site
+
+Answer = dict[str, Any]
+
+
+async def attribution(connection: AsyncConnection, site: Site, filters: AttributionFilters, now: datetime) -> Answer:
+    """The report under one model, or `{"models": {name: report}}` under all. Unprocessable if there is no such conversion."""
+    question = filters.question(site)
+    await check_kind(connection, site, filters.conversion)
+    names = filters.by.split(",")
+    ledger = (await connection.execute(ledger_by_reason(question), question.parameters)).mappings().all()
+    shared = _totals(ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency)
+    fresh = (await freshness(connection, site, now)).as_dict()
+    answers = {}
+    for model in filters.models:
+        credit = await connection.execute(credit_by(question, model, names), question.parameters)
+        answers[model] = {**_heading(site, filters, model), "rows": _rows(credit.mappings(), site, filters), "totals": shared, **fresh}
+    return {"models": answers} if filters.model == "all" else answers[filters.model]
+
+
+def as_table(answer: Answer, filters: AttributionFilters) -> str:
+    """The rows as CSV: one column a dimension, then the figures; the model first where there are several."""
+    models: dict[str, Answer] = answer.get("models", {filters.model: answer})
+    money = MONEY_OF_KIND.get(filters.conversion)
+    figures = ["conversions", *([money, "currency"] if money else [])]
+    names = filters.by.split(",")
+    header = [*(["model"] if filters.model == "all" else []), *names, *figures]
+    return as_csv(header, (cells for model, each in models.items() for cells in _cells(model, each, names, money, filters)))
+
+
+def _cells(model: str, answer: Answer, names: Sequence[str], money: str | None, filters: AttributionFilters) -> Iterable[list[object]]:
+    for row in answer["rows"]:
+        texts = [*([model] if filters.model == "all" else []), *(row[name] for name in names)]
+        conversions = Decimal(as_text(round(row["conversions"] * 1_000_000)))
+        yield [*texts, conversions, *([Decimal(row[money]), answer["currency"]] if money else [])]
+
+
+def _heading(site: Site, filters: AttributionFilters, model: str) -> Answer:
+    half_life = {"half_life_days": filters.half_life_days or site.settings.half_life_days} if model == "time_decay" else {}
+    return {
+        "conversion": filters.conversion,
+        "model": model,
+        "by": filters.by,
+        "from": filters.from_day and filters.from_day.isoformat(),
+        "to": filters.to_day and filters.to_day.isoformat(),
+        "timezone": site.settings.timezone,
+        "currency": site.settings.currency,
+        "lookback_days": filters.lookback(site),
+        "exclude_direct": filters.exclude_direct,
+        **half_life,
+        "settings_version": site.settings_version,
+    }
+
+
+def _rows(credit: Iterable[RowMapping], site: Site, filters: AttributionFilters) -> list[Answer]:
+    money, currency = MONEY_OF_KIND.get(filters.conversion), site.settings.currency
+    names = filters.by.split(",")
+    return [{name: row[name] for name in names} | _figures(row).as_dict(money, currency) for row in credit]
+
+
+def _figures(row: RowMapping) -> Figures:
+    return Figures(row["millionths"], row["minor"])
+
+
+def _totals(ledger: Sequence[RowMapping], money: str | None, currency: str) -> Answer:
+    """What was counted, credited, and not credited, with its reasons: total = credited + uncredited.
+
+    Money in another currency is in no sum: it is listed under the reason `unconverted`.
+    """
+    sums: dict[str | None, Figures] = defaultdict(Figures)
+    for row in ledger:
+        sums[row["reason"]] += _figures(row) if row["is_convertible"] else Figures(row["millionths"])
+    credited = sums.pop(None, Figures())
+    uncredited = sum(sums.values(), Figures())
+    reasons: Answer = {reason: sums[reason].as_dict(money, currency) for reason in REASONS if sums.get(reason)}
+    if money and (amounts := _foreign_amounts(ledger, money)):
+        reasons["unconverted"] = Figures().as_dict(money, currency) | {"amounts": amounts}
+    return {
+        **(credited + uncredited).as_dict(money, currency),
+        "credited": credited.as_dict(money, currency),
+        "uncredited": uncredited.as_dict(money, currency) | {"reasons": reasons},
+    }
+
+
+def _foreign_amounts(ledger: Sequence[RowMapping], money: str) -> list[Answer]:
+    sums: dict[str, int] = defaultdict(int)
+    for row in ledger:
+        if not row["is_convertible"]:
+            sums[row["currency"]] += row["minor"]
+    return [{"currency": code, money: as_decimal_text(minor, code)} for code, minor in sorted(sums.items()) if minor]

@@ -1,0 +1,142 @@
+"""What the reports can be asked: query parameters, checked, with errors that name what is allowed."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import tables
+from app.attribution.queries import DIMENSIONS, Question
+from app.attribution.rules import MODELS
+from app.errors import Unprocessable
+from app.sites.days import first_instant
+from app.sites.settings import Lookback
+from app.sites.site import Site
+from app.tables import to_micros
+
+STAGES = ("lead", "mql", "sql", "opportunity", "customer")
+"""Kinds of conversion that every site has; its goals and forms come on top."""
+
+MONEY_OF_KIND = {"customer": "revenue", "opportunity": "pipeline"}
+"""What the money of a kind of conversion is called; kinds without money are counted only."""
+
+_DAY_SECONDS = 86_400
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+
+
+def _day(value: Any) -> Any:
+    """Refuses what pydantic would read too generously as a day: numbers, times."""
+    if isinstance(value, str) and not _DAY.match(value):
+        raise ValueError("a day is written YYYY-MM-DD")
+    if isinstance(value, str) and not "1970-01-02" <= value <= "2199-12-31":
+        raise ValueError("a day from 1970-01-02 to 2199-12-31 is needed")
+    return value
+
+
+def _dimensions(text: str) -> str:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in DIMENSIONS]:
+        raise ValueError(f"unknown grouping {unknown[0][:40]!r}; allowed, several with commas: {', '.join(DIMENSIONS)}")
+    if len(set(names)) < len(names):
+        raise ValueError("the same grouping is named twice")
+    return text
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Grouping = Annotated[str, AfterValidator(_dimensions)]
+Model = Literal["first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based"]
+ModelOrAll = Literal["first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based", "all"]
+Format = Literal["json", "csv"]
+
+
+class Interval(BaseModel):
+    """Half-open local days. Without `from` everything since the beginning counts, without `to` everything up to now."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    site: str | None = Field(None, description="The site, where the key serves several.")
+    from_day: Day | None = Field(None, alias="from", description="First day counted, in the site's time zone; absent: since the beginning.")
+    to_day: Day | None = Field(None, alias="to", description="First day not counted; absent: no end.")
+
+    def bounds(self, timezone: str) -> tuple[int | None, int | None]:
+        """The interval in microseconds. Unprocessable if it is empty."""
+        if self.from_day and self.to_day and self.from_day >= self.to_day:
+            raise Unprocessable("`from` is the first day counted and `to` the first not counted: `from` must be earlier than `to`.")
+        zone = ZoneInfo(timezone)
+        starts_at, ends_at = (None if day is None else to_micros(first_instant(day, zone)) for day in (self.from_day, self.to_day))
+        return starts_at, ends_at
+
+
+class Filters(Interval):
+    """What the attribution report and the list of conversions behind it have in common."""
+
+    conversion: str = Field(
+        "customer", max_length=205, description="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal."
+    )
+    lookback_days: Lookback | None = Field(None, description="Look-back before each conversion; absent: the site's for this kind.")
+    exclude_direct: bool = Field(False, description="Leave Direct touches out of journeys.")
+    half_life_days: float | None = Field(None, gt=0, le=365, description="Half-life of `time_decay`; absent: the site's.")
+
+    def question(self, site: Site) -> Question:
+        """The question that these filters ask of a site. Unprocessable if the interval is empty."""
+        starts_at, ends_at = self.bounds(site.settings.timezone)
+        return Question(
+            site_id=site.site_id,
+            kind=self.conversion,
+            currency=site.settings.currency,
+            lookback_seconds=self.lookback(site) * _DAY_SECONDS,
+            half_life_seconds=max(1, round((self.half_life_days or site.settings.half_life_days) * _DAY_SECONDS)),
+            exclude_direct=self.exclude_direct,
+            has_money=self.conversion in MONEY_OF_KIND,
+            starts_at=starts_at,
+            ends_at=ends_at,
+        )
+
+    def lookback(self, site: Site) -> int:
+        """The look-back in days: as asked, else the site's for this kind."""
+        of_kind = site.settings.lookback_days
+        return self.lookback_days or getattr(of_kind, self.conversion if self.conversion in STAGES else "goal")
+
+
+class AttributionFilters(Filters):
+    """`GET /v1/reports/attribution`."""
+
+    model: ModelOrAll = Field("linear", description="Who gets the credit; `all`: every model, side by side.")
+    by: Grouping = Field("channel", description=f"Any of {', '.join(DIMENSIONS)}, several with commas.")
+    format: Format = "json"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models asked for."""
+        return tuple(MODELS) if self.model == "all" else (self.model,)
+
+
+class FunnelFilters(Interval):
+    """`GET /v1/reports/funnel`."""
+
+    by: Grouping = Field("channel", description="What to group the first touches by.")
+    format: Format = "json"
+
+
+# ---------------------------------------------------------------- which conversions a site has
+
+
+def names_of_forms() -> Select[Any]:
+    """A row a name of a form: each is a goal `form:<name>`. Reads `form_labels`, which is small."""
+    return select(tables.form_labels.c.name).where(tables.form_labels.c.site_id == bindparam("site_id")).distinct()
+
+
+async def check_kind(connection: AsyncConnection, site: Site, kind: str) -> None:
+    """Unprocessable, naming the allowed kinds, if the site has no conversions of that name."""
+    goals = [goal.name for goal in site.settings.goals]
+    if kind in STAGES or kind in goals:
+        return
+    forms = sorted(f"form:{name}" for name in await connection.scalars(names_of_forms(), {"site_id": site.site_id}))
+    if kind not in forms:
+        raise Unprocessable(f"Unknown conversion {kind[:60]!r}; allowed: {', '.join([*STAGES, *goals, *forms[:100]])}.")
