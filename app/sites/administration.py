@@ -60,7 +60,7 @@ async def change_settings(connection: AsyncConnection, site_id: str, changes: Ma
     What follows from it follows in the same transaction: the rules as rows, the local days, what must be labelled or
     computed anew. Nothing is written where nothing changes. NotFound; Unprocessable if a value is not allowed.
     """
-    await _lock(connection, site_id)
+    await lock_site(connection, site_id)
     before = await load_site(connection, site_id)
     wanted = await rules.with_customer_space(connection, site_id, checked_settings(before.settings, changes))
     if wanted == before.settings:
@@ -77,7 +77,7 @@ async def change_settings(connection: AsyncConnection, site_id: str, changes: Ma
 
 async def delete_site(connection: AsyncConnection, site_id: str) -> None:
     """Remove a site that holds no facts, with all its configuration. NotFound; Conflict if it holds any."""
-    await _lock(connection, site_id)
+    await lock_site(connection, site_id)
     await load_site(connection, site_id)
     for facts in (tables.events, tables.crm_facts):
         if await connection.scalar(select(exists(select(facts.c.site_id).where(_of_site(facts)))), {"of_site": site_id}):
@@ -101,7 +101,7 @@ def unprocessable(error: ValidationError) -> Unprocessable:
     return Unprocessable(in_words, errors=found)
 
 
-async def _lock(connection: AsyncConnection, site_id: str) -> None:
+async def lock_site(connection: AsyncConnection, site_id: str) -> None:
     """One change of a site at a time, so that versions are 1, 2, 3, … (SQLite's transaction has the lock already)."""
     await connection.execute(select(tables.sites.c.site_id).where(_of_site(tables.sites)).with_for_update(), {"of_site": site_id})
 

@@ -114,7 +114,7 @@ def _aliases(aliases: dict[str, str]) -> dict[str, str]:
     return folded
 
 
-Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Name = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 Folded = Annotated[str, Field(max_length=200), AfterValidator(_folded)]
 Host = Annotated[str, AfterValidator(normal_host)]
 Hosts = Annotated[list[Host], Field(max_length=1_000), AfterValidator(_once_each)]
