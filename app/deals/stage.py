@@ -1,0 +1,48 @@
+"""The stage `deals`: dirty deals -> how they stand now, their people, and what won ones were worth over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, Table, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import tables
+from app.deals.amounts import amounts_of_won_deals
+from app.deals.queries import deals_now, people_of_deals
+from app.sites.site import Site
+from app.swap import Enqueue, Stage, Target, is_dirty, of_site
+from app.touches.queries import staged
+
+
+async def compute(connection: AsyncConnection, site: Site) -> None:
+    """Stage the dirty deals, their people and their amounts."""
+    here = {"site_id": site.site_id}
+    await connection.execute(staged("deals", deals_now()), {**here, "site_currency": site.settings.currency})
+    await connection.execute(staged("deal_people", people_of_deals()), here)
+    await connection.execute(staged("deal_amounts", amounts_of_won_deals()), here)
+
+
+def _target(table: Table) -> Target:
+    return Target(table, is_dirty(tables.deals_queue, table.c.space, table.c.deal_id))
+
+
+def _deals_changed(target: str) -> Select[Any]:
+    """A row for each changed row of a target: its deal, as a dirty key of the conversions."""
+    changed = tables.staged[target]
+    return select(changed.c.site_id, literal("").label("person_id"), changed.c.space, changed.c.deal_id).where(of_site(changed))
+
+
+STAGE = Stage(
+    name="deals",
+    queue=tables.deals_queue,
+    targets=(_target(tables.deals), _target(tables.deal_people), _target(tables.deal_amounts)),
+    compute=compute,
+    # A deal's people need not be enqueued: no conversion of a person depends on a deal.
+    enqueues=tuple(Enqueue(tables.conversions_queue, _deals_changed(target)) for target in ("deals", "deal_people", "deal_amounts")),
+    sources=(
+        (tables.deal_fields.c.site_id, tables.deal_fields.c.space, tables.deal_fields.c.deal_id),
+        (tables.deal_changes.c.site_id, tables.deal_changes.c.space, tables.deal_changes.c.deal_id),
+        (tables.deals.c.site_id, tables.deals.c.space, tables.deals.c.deal_id),
+    ),
+)
