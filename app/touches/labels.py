@@ -1,0 +1,119 @@
+"""The stage `labels`: dirty origins and forms -> what the rules and settings in force say of them.
+
+Python labels each distinct origin and form once; everything after it joins to the labels. Reports read channel and source
+from them directly, so most changes of a rule show at once. Two things are baked into touches and goals, and enqueue the
+visitors concerned: whether a referrer is ignored, and which forms make a lead. That is for labels that exist already: a
+new origin's visitors are in the queue of touches anyway, and that stage waits for this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import tables
+from app.collect.origins import Origin
+from app.sites.site import Site
+from app.swap import NOT_SET, Enqueue, Stage, Target, of_site
+from app.touches.channels import label_origin
+from app.touches.forms import is_lead_form, needs_email
+
+_dirty = tables.dirty["labels_queue"]
+
+
+def dirty_origins() -> Select[Any]:
+    """A row a dirty origin: its ID and the fields of `Origin`. Reads `origins` by primary key."""
+    origins = tables.origins
+    fields = [origins.c[name] for name in Origin._fields]
+    return select(origins.c.origin_id, *fields).where(of_site(origins), origins.c.origin_id.in_(_dirty_ids(_dirty.c.origin_id)))
+
+
+def dirty_forms() -> Select[Any]:
+    """A row a dirty form: its ID, name and path. Reads `forms` by primary key."""
+    forms = tables.forms
+    return select(forms.c.form_id, forms.c.name, forms.c.path).where(of_site(forms), forms.c.form_id.in_(_dirty_ids(_dirty.c.form_id)))
+
+
+def visitors_of_changed(label: Table, changes: ColumnElement[bool], event_column: ColumnElement[Any]) -> Select[Any]:
+    """A row a visitor with an event of an origin (or a form) whose label stands already and changes.
+
+    Reads the staged labels, then `events` by nothing better than `ix_events__order`: it is an outer join, which keeps
+    that order, so that events are read only where some label does change.
+    """
+    staged = tables.staged[label.name]
+    events = tables.events
+    is_same = and_(*(staged.c[key.name] == label.c[key.name] for key in label.primary_key.columns))
+    id_column = list(label.primary_key.columns)[1]
+    changed = select(staged.c.site_id, staged.c[id_column.name].label("changed_id")).join_from(staged, label, is_same)
+    changed_labels = changed.where(of_site(staged), staged.c.is_gone.is_(False), changes).cte(f"changed_{label.name}")
+    visitor = func.coalesce(events.c.visitor_id, "").label("visitor_id")
+    same_site = events.c.site_id == bindparam("site_id")
+    with_events = changed_labels.outerjoin(events, and_(same_site, event_column == changed_labels.c.changed_id))
+    visitors = select(changed_labels.c.site_id, visitor).select_from(with_events).distinct().subquery("visitors_concerned")
+    return select(visitors.c.site_id, visitors.c.visitor_id).where(visitors.c.visitor_id != "")
+
+
+async def compute(connection: AsyncConnection, site: Site) -> None:
+    """Label the dirty origins and forms. They are held in memory: the caller bounds how many are dirty."""
+    here = {"site_id": site.site_id}
+    origins = (await connection.execute(dirty_origins(), here)).all()
+    await _stage(connection, tables.origin_labels, [_origin_label_row(site, row) for row in origins])
+    forms = (await connection.execute(dirty_forms(), here)).all()
+    await _stage(connection, tables.form_labels, [_form_label_row(site, row) for row in forms])
+
+
+async def _stage(connection: AsyncConnection, target: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await connection.execute(insert(tables.staged[target.name]), [{**row, "is_gone": False} for row in rows])
+
+
+def _origin_label_row(site: Site, row: Row[Any]) -> dict[str, Any]:
+    origin_id, *parts = tuple(row)
+    return {"site_id": site.site_id, "origin_id": origin_id, **asdict(label_origin(Origin(*parts), site.settings))}
+
+
+def _form_label_row(site: Site, row: Row[Any]) -> dict[str, Any]:
+    return {
+        "site_id": site.site_id,
+        "form_id": row.form_id,
+        "name": row.name,
+        "is_lead_form": is_lead_form(row.name, row.path, site.settings),
+        "needs_email": needs_email(site.settings),
+    }
+
+
+def _dirty_ids(column: ColumnElement[Any]) -> Select[Any]:
+    return select(column).where(of_site(_dirty))
+
+
+def _is_ignored_changes() -> ColumnElement[bool]:
+    return tables.staged["origin_labels"].c.is_ignored != tables.origin_labels.c.is_ignored
+
+
+def _lead_changes() -> ColumnElement[bool]:
+    staged, stored = tables.staged["form_labels"].c, tables.form_labels.c
+    return (staged.is_lead_form != stored.is_lead_form) | (staged.needs_email != stored.needs_email)
+
+
+STAGE = Stage(
+    name="labels",
+    queue=tables.labels_queue,
+    targets=(
+        Target(tables.origin_labels, tables.origin_labels.c.origin_id.in_(_dirty_ids(_dirty.c.origin_id))),
+        Target(tables.form_labels, tables.form_labels.c.form_id.in_(_dirty_ids(_dirty.c.form_id))),
+    ),
+    compute=compute,
+    enqueues=(
+        Enqueue(tables.touches_queue, visitors_of_changed(tables.origin_labels, _is_ignored_changes(), tables.events.c.origin_id)),
+        Enqueue(tables.touches_queue, visitors_of_changed(tables.form_labels, _lead_changes(), tables.events.c.form_id)),
+    ),
+    sources=(
+        (tables.origins.c.site_id, tables.origins.c.origin_id, NOT_SET),
+        (tables.origin_labels.c.site_id, tables.origin_labels.c.origin_id, NOT_SET),
+        (tables.forms.c.site_id, NOT_SET, tables.forms.c.form_id),
+        (tables.form_labels.c.site_id, NOT_SET, tables.form_labels.c.form_id),
+    ),
+)
