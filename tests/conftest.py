@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, update
 
-from app import ids, tables
+from app import tables
+from app.collect.origins import Origin
 from app.db import Database
 from app.migrate import upgrade
 from app.settings import Settings
-from app.sites.settings import SiteSettings
-from app.sites.site import Site
+from app.sites.administration import DIRECT, create_site
+from app.sites.site import Site, load_site
+from app.touches.channels import label_origin
 from tests import postgresql
-from tests.world import SECRET_KEY, WRITE_KEY
+from tests.world import HASH_KEY, SECRET_KEY, SITE_MADE_AT, WRITE_KEY
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -72,6 +75,14 @@ def postgresql_template(postgresql_server: str, worker_name: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def postgresql_site_template(postgresql_server: str, postgresql_template: str, worker_name: str) -> str:
+    """Name of a migrated database to copy, with the site `default` in it."""
+    name = f"site_template_{worker_name}"
+    asyncio.run(make_default_site(postgresql.create_database(postgresql_server, name, template=postgresql_template)))
+    return name
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file to copy."""
     path = tmp_path_factory.mktemp("template") / "closedloop.db"
@@ -80,23 +91,50 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sqlite_site_template(sqlite_template: Path) -> Path:
+    """A migrated file to copy, with the site `default` in it."""
+    path = sqlite_template.with_name("site.db")
+    shutil.copyfile(sqlite_template, path)
+    asyncio.run(make_default_site(f"sqlite:///{path}"))
+    return path
+
+
+async def make_default_site(url: str) -> None:
+    """Makes the site `default`, with a hash key that gives the same IDs in every run, and its one origin labelled."""
+    database = Database(url)
+    async with database.write() as connection:
+        site = await create_site(connection, "default", {}, SITE_MADE_AT)
+        await connection.execute(update(tables.sites).values(hash_key=HASH_KEY))
+        label = asdict(label_origin(Origin(*[""] * len(Origin._fields)), site.settings))
+        await connection.execute(insert(tables.origin_labels), {"site_id": "default", "origin_id": DIRECT, **label})
+        await connection.execute(delete(tables.labels_queue))
+    await database.dispose()
+
+
+@pytest.fixture(scope="session")
 def worker_name() -> str:
     """Tells the workers of pytest-xdist apart."""
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
+def template(request: pytest.FixtureRequest, kind: str) -> Any:
+    """The template for a test: with the site where it asks for one. (Making a site takes longer than most tests.)"""
+    wants_site = {"site", "application", "client"} & set(request.fixturenames)
+    return request.getfixturevalue(f"{kind}_site_template" if wants_site else f"{kind}_template")
+
+
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated SQLite database of the test's own."""
-    shutil.copyfile(sqlite_template, tmp_path / "closedloop.db")
+    shutil.copyfile(template(request, "sqlite"), tmp_path / "closedloop.db")
     return f"sqlite:///{tmp_path / 'closedloop.db'}"
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: str, postgresql_template: str, worker_name: str) -> Iterator[str]:
+def postgresql_url(request: pytest.FixtureRequest, postgresql_server: str, worker_name: str) -> Iterator[str]:
     """A migrated PostgreSQL database of the test's own."""
     name = f"test_{worker_name}_{next(_numbers)}"
-    yield postgresql.create_database(postgresql_server, name, template=postgresql_template)
+    yield postgresql.create_database(postgresql_server, name, template=template(request, "postgresql"))
     postgresql.drop_database(postgresql_server, name)
 
 
@@ -153,30 +191,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def site(database: Database) -> Site:
     """The site `default`: UTC, USD, default settings."""
-    made = Site("default", b"a hash key for tests only: 32 by", 1, SiteSettings())
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    here = {"site_id": made.site_id}
-    direct = ids.digest("", "", "", "", "", "", "", "")
-    label = {
-        "channel": "Direct", "rule": "direct", "source": "(direct)", "medium": "(none)", "campaign": "(not set)",
-        "term": "(not set)", "content": "(not set)", "referrer": "(none)", "is_ignored": False,
-    }  # fmt: skip
-    async with database.write() as connection:
-        await connection.execute(insert(tables.sites), {**here, "hash_key": made.hash_key, "settings_version": 1, "created_at": now})
-        await connection.execute(
-            insert(tables.site_versions), {**here, "version": 1, "settings": made.settings.as_json(), "created_at": now}
-        )
-        await connection.execute(insert(tables.local_days), [{**here, **day} for day in _utc_days()])
-        await connection.execute(insert(tables.origins), {**here, "origin_id": direct})
-        await connection.execute(insert(tables.origin_labels), {**here, "origin_id": direct, **label})
-    return made
-
-
-def _utc_days() -> Iterator[dict[str, object]]:
-    day = date(2023, 1, 1)
-    while day < date(2028, 1, 1):
-        yield {"day": day.isoformat(), "starts_at": datetime(day.year, day.month, day.day, tzinfo=UTC)}
-        day += timedelta(days=1)
+    async with database.read() as connection:
+        return await load_site(connection, "default")
 
 
 @pytest.fixture
