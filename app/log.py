@@ -22,7 +22,7 @@ from app import ids, tables
 from app.db import Database
 from app.errors import Unavailable
 from app.log_rows import Rows, insert_rows, key_columns
-from app.storage_errors import is_bad_value, is_passing
+from app.storage_errors import in_words, is_bad_value, is_passing
 
 _logger = structlog.get_logger()
 
@@ -163,7 +163,7 @@ class Log:
             try:
                 await self._answer(requests)
             except Exception as error:  # noqa: BLE001 - whatever it is, no caller may wait for ever, and the next group may pass
-                _logger.warning("log.group_failed", error=f"{type(error).__name__}: {error}"[:500], requests=len(requests))
+                _logger.warning("log.group_failed", error=in_words(error), requests=len(requests))
                 for request in requests:
                     if not request.answer.done():
                         request.answer.set_exception(Unavailable("It is not known to be stored. Send it again."))
@@ -201,7 +201,7 @@ class Log:
             halves = group.halves()
             if halves:
                 return [outcome for half in halves for outcome in await self._store(half)]
-            return await self._quarantine(group, f"the database refused it: {error}"[:500])
+            return await self._quarantine(group, f"the database refused it: {in_words(error)}")
 
     async def _quarantine(self, group: _Group, reason: str) -> list[Outcome]:
         """Set aside the group's only fact."""

@@ -27,6 +27,13 @@ def is_passing(error: BaseException) -> bool:
     return _sqlstate(error) in _PASSING or "database is locked" in str(error.orig)
 
 
+def in_words(error: BaseException) -> str:
+    """What went wrong, without the statement and its values: other people's data may be among them."""
+    inner = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    text = str(inner).partition("\n")[0] or type(inner).__name__
+    return text.encode(errors="replace").decode()[:200]
+
+
 def _sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 

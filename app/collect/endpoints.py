@@ -1,0 +1,184 @@
+"""The doors for events and for the quarantine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import lru_cache, partial
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from app.collect import quarantine
+from app.collect.drops import Visit, client_address, reason_to_drop
+from app.collect.schemas import Accepted, Batch, Body, Limits, Refusal, Rejected, SingleEvent, inflate, read_body
+from app.collect.steps import Sender, fact_of
+from app.errors import Problem
+from app.log import Fact, Outcome, Refused
+from app.settings import Settings
+from app.sites.authorisation import administered
+from app.sites.site import Site
+from app.tables import from_micros
+
+router = APIRouter(tags=["collect"])
+
+DOOR = "events"
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Closedloop-Dropped"}
+"""Any page may send, with the public key that stands in it; no cookie of ours is involved, so none is asked for."""
+_PREFLIGHT = {
+    **_CORS,
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Encoding",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+async def collect(request: Request) -> Response:
+    """Send events: one, or a batch."""
+    try:
+        return await _collect(request)
+    except Problem as problem:
+        # A page must be able to read why, as it could read that it went well.
+        problem.headers |= _CORS
+        raise
+
+
+async def _collect(request: Request) -> Response:
+    received_at = time.time_ns() // 1_000
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    settings: Settings = request.app.state.settings
+    query = _query(request.scope["query_string"])
+    named_key = _bearer(headers) or query.get("key")
+    caller = await request.app.state.keyring.caller(named_key) if named_key else None
+    limits = Limits(settings.max_event_bytes, settings.max_batch_bytes, settings.max_batch_events)
+    text = inflate(await request.body(), headers.get("content-encoding", "").strip().lower(), limits.batch_bytes)
+    body = read_body(text, limits)
+    if caller is None:
+        caller = await request.app.state.keyring.caller(body.key)
+    if caller.is_secret:
+        caller.must_have("ingest")
+    site = await request.app.state.directory.site(caller.site_id(query.get("site")))
+    visit = Visit(headers, _client_address(request, headers, settings), caller.is_secret, site.settings)
+    if reason := reason_to_drop(visit):
+        count = len(body.events) + len(body.refusals)
+        await request.app.state.log.append([], dropped={(site.site_id, reason.value): count})
+        return _answer([], [], {**_CORS, "Closedloop-Dropped": reason.value})
+    return await _store(request, body, Sender(site, caller.is_secret, received_at, body.sent_at))
+
+
+async def _store(request: Request, body: Body, sender: Sender) -> Response:
+    facts: list[tuple[int, Fact]] = []
+    refusals = list(body.refusals)
+    for index, event in body.events:
+        try:
+            fact = fact_of(event, sender)
+        except ValueError as error:
+            refusals.append(Refusal(index, str(error)))
+        else:
+            facts.append((index, Fact(fact.table, fact.row, fact.satellites, partial(_quarantined, body, sender, index))))
+    quarantined = [_quarantined(body, sender, refusal.index, refusal.reason) for refusal in refusals]
+    outcomes = await request.app.state.log.append([fact for _, fact in facts], quarantined=quarantined)
+    refusals += [Refusal(index, each.reason) for (index, _), each in zip(facts, outcomes, strict=True) if isinstance(each, Refused)]
+    return _answer(outcomes, refusals, _CORS)
+
+
+def _answer(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], headers: dict[str, str]) -> Response:
+    accepted = sum(outcome is True for outcome in outcomes)
+    rejected = [Rejected(**asdict(refusal)) for refusal in sorted(refusals, key=lambda refusal: refusal.index)]
+    answer = Accepted(accepted=accepted, duplicates=sum(outcome is False for outcome in outcomes), rejected=rejected)
+    return Response(answer.model_dump_json(), 202, headers, media_type="application/json")
+
+
+def _quarantined(body: Body, sender: Sender, index: int, reason: str) -> dict[str, Any]:
+    raw = body.raw(index)
+    if isinstance(raw, dict) and sender.sent_at is not None:
+        raw = {**raw, "sent_at": from_micros(sender.sent_at).isoformat()}
+    return quarantine.quarantine_row(
+        sender.site.site_id, DOOR, reason, quarantine.as_text(raw), is_trusted=sender.is_trusted, received_at=sender.received_at
+    )
+
+
+def _read_again(site: Site, kept: quarantine.Quarantined) -> Fact:
+    """A quarantined event as a fact. ValueError if it cannot be understood still."""
+    try:
+        body = read_body(kept.body.encode(), Limits())
+    except Problem as problem:
+        raise ValueError(problem.detail) from problem
+    if body.refusals:
+        raise ValueError(body.refusals[0].reason)
+    [(_, event)] = body.events
+    return fact_of(event, Sender(site, kept.is_trusted, kept.received_at, body.sent_at, may_be_old=True))
+
+
+quarantine.READERS[DOOR] = _read_again
+
+
+def _bearer(headers: dict[str, str]) -> str | None:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+@lru_cache(maxsize=1_024)
+def _query(query: bytes) -> dict[str, str]:
+    return dict(parse_qsl(query.decode("latin-1")))
+
+
+def _client_address(request: Request, headers: dict[str, str], settings: Settings) -> str:
+    peer = request.scope.get("client")
+    return client_address(peer[0] if peer else "", headers.get("x-forwarded-for", ""), settings.trusted_proxies)
+
+
+async def preflight(_request: Request) -> Response:
+    """Say to any page that it may send."""
+    return Response(status_code=204, headers=_PREFLIGHT)
+
+
+def _documented() -> dict[str, Any]:
+    """The endpoint in OpenAPI. It reads its body itself: the framework's way would cost a third of the requests per second."""
+    schema = {"anyOf": [_written_out(model.model_json_schema()) for model in (SingleEvent, Batch)]}
+    content = {"application/json": {"schema": schema}, "text/plain": {"schema": schema}}
+    key = {"name": "key", "in": "query", "schema": {"type": "string"}, "description": "The key, where no header can be set."}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [key]}
+
+
+def _written_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema with each reference replaced by what it names: only models of routes stand among OpenAPI's components."""
+    definitions = schema.pop("$defs", {})
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, list):
+            return [resolved(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return resolved(definitions[part["$ref"].rpartition("/")[2]])
+        return {name: resolved(value) for name, value in part.items()}
+
+    return {name: resolved(value) for name, value in schema.items()}
+
+
+router.add_api_route(
+    "/v1/events", collect, methods=["POST"], status_code=202, responses={202: {"model": Accepted}}, openapi_extra=_documented()
+)
+router.add_api_route("/v1/events", preflight, methods=["OPTIONS"], include_in_schema=False)
+
+
+# ---------------------------------------------------------------- the quarantine
+
+
+@router.get("/v1/quarantine", tags=["administration"])
+async def quarantined(
+    request: Request, site: Annotated[Site, Depends(administered)], limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+) -> quarantine.Quarantine:
+    """Show what could not be understood or stored, newest first."""
+    return quarantine.Quarantine(quarantined=await quarantine.listed(request.app.state.database, site.site_id, limit))
+
+
+@router.post("/v1/quarantine", tags=["administration"])
+async def replay(request: Request, site: Annotated[Site, Depends(administered)], chosen: quarantine.Chosen) -> quarantine.Replayed:
+    """Try it again, with its original time of arrival: what is stored now leaves the quarantine."""
+    state = request.app.state
+    return await quarantine.replay(state.database, state.log, site, chosen.ids)

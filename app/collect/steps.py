@@ -1,0 +1,248 @@
+"""What happens to an event between its schema and the log: an ordered tuple of small steps.
+
+`drop_*` looks at the request and says why nothing of it is kept; `put_*` puts one thought into the draft of a fact, or
+refuses the event. Only facts are decided here: no channel, no session, no person.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app import ids, tables
+from app.collect.deal_facts import Contact, Deal, deal_facts
+from app.collect.keys import Row, clear_texts, pseudo_visitor, sighting_satellites, subject_keys
+from app.collect.origins import Arrival, Origin, arrival, campaign_key, origin_id
+from app.collect.schemas import Event
+from app.log import Fact
+from app.sites.site import Site
+
+_SECOND = 1_000_000
+_SKEW_ALLOWED = 60 * _SECOND
+_OLDEST_PUBLIC = 7 * 86_400 * _SECOND
+"""History needs a secret key: with the public one, anybody could rewrite last year's credit."""
+
+_STARTS = frozenset({"visit", "pageview", "touch"})
+_NEVER_STARTS = frozenset({"engagement", "identify"})
+_WEB_TYPES = frozenset({"visit", "pageview", "form_submit", "engagement"})
+
+
+class NotAllowed(ValueError):
+    """This event cannot be taken, and why; its neighbours can."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends, for which site, and when it came in."""
+
+    site: Site
+    is_trusted: bool
+    received_at: int
+    """Microseconds."""
+    sent_at: int | None = None
+    may_be_old: bool = False
+    """An administrator replays it, and vouches for its age."""
+
+
+@dataclass
+class Draft:
+    """An event on its way to being a fact."""
+
+    event: Event
+    sender: Sender
+    row: dict[str, Any] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    satellites: list[Row] = field(default_factory=list)
+    arrival: Arrival | None = None
+    origin: Origin = field(default_factory=Origin)
+
+
+def fact_of(event: Event, sender: Sender) -> Fact:
+    """The fact that an event is. ValueError (mostly NotAllowed) if it cannot be taken."""
+    _check_allowed(event, sender)
+    if event.type == "deal_closed":
+        return _deal_fact(event, sender)
+    draft = Draft(event, sender)
+    for put in PUTS:
+        put(draft)
+    return Fact(tables.events, draft.row, tuple(draft.satellites))
+
+
+def _check_allowed(event: Event, sender: Sender) -> None:
+    if not sender.is_trusted and (event.type in ("deal_closed", "touch") or event.channel is not None):
+        what = "channel" if event.channel is not None else event.type
+        raise NotAllowed(f"{what} needs a secret key; this is a write key")
+
+
+# ---------------------------------------------------------------- steps
+
+
+def put_times(draft: Draft) -> None:
+    """`occurred_at`, by our clock, and when it came in."""
+    draft.row["occurred_at"] = _occurred_at(draft.event, draft.sender)
+    draft.row["received_at"] = draft.sender.received_at
+    draft.row["sequence"] = draft.event.sequence
+
+
+def put_keys(draft: Draft) -> None:
+    """The keys of the human; what cannot be read as an e-mail or a phone is left out, and the event kept."""
+    event, site = draft.event, draft.sender.site
+    if not (event.email or event.phone or event.user_id):
+        draft.row["has_email"] = False
+        return
+    draft.keys = subject_keys(site, email=event.email, phone=event.phone, user_id=event.user_id)
+    draft.row["has_email"] = any(key_id.startswith("e_") for key_id in draft.keys)
+    draft.satellites += clear_texts(
+        site, draft.row["occurred_at"], email=event.email, phone=event.phone, user_id=event.user_id
+    )
+
+
+def put_visitor(draft: Draft) -> None:
+    """The browser, or the pseudo-visitor of the key under which a server's event stands."""
+    visitor_id = draft.event.visitor_id
+    if visitor_id is None or not visitor_id.strip():
+        visitor_id = pseudo_visitor(draft.keys) if draft.sender.is_trusted else None
+    elif visitor_id.startswith("~"):
+        raise NotAllowed("visitor_id may not begin with ~")
+    if visitor_id is None:
+        needed = "visitor_id, or an e-mail, phone or user ID that can be read," if draft.sender.is_trusted else "visitor_id"
+        raise NotAllowed(f"{needed} is needed")
+    draft.row["site_id"] = draft.sender.site.site_id
+    draft.row["visitor_id"] = visitor_id
+
+
+def put_id(draft: Draft) -> None:
+    """The event's ID, and what it is."""
+    draft.row["event_id"] = _event_id(draft.event)
+    draft.row["type"] = draft.event.type
+    draft.row["type_rank"] = 0 if draft.event.type == "visit" else 1
+    draft.row["is_trusted"] = draft.sender.is_trusted
+
+
+def put_page(draft: Draft) -> None:
+    """Parts of the address."""
+    event = draft.event
+    try:
+        draft.arrival = found = arrival(event.url or None, event.referrer or None)
+    except ValueError as error:
+        raise NotAllowed(str(error)) from error
+    draft.row.update(
+        url=found.url, host=found.host, path=found.path, referrer=event.referrer, title=event.title,
+        has_internal_referrer=found.has_internal_referrer, engaged_ms=event.engaged_ms, properties=event.properties,
+    )  # fmt: skip
+
+
+def put_origin(draft: Draft) -> None:
+    """The origin: what the event states itself, or else what its address and referrer say; never parts of both."""
+    assert draft.arrival is not None
+    stated = _stated_origin(draft.event)
+    draft.origin = origin = stated or draft.arrival.origin
+    draft.row["click_id"] = click_id = None if stated else draft.arrival.click_id
+    draft.row["origin_id"] = named = origin_id(origin)
+    draft.row["campaign_key"] = campaign_key(origin, click_id)
+    draft.satellites.append((tables.origins, {"site_id": draft.sender.site.site_id, "origin_id": named, **origin._asdict()}))
+
+
+def put_ranks(draft: Draft) -> None:
+    """Whether it may start a session, and whether it keeps one alive."""
+    kind, states_source = draft.event.type, draft.arrival is not None and draft.origin is not draft.arrival.origin
+    if kind in _NEVER_STARTS:
+        draft.row["start_rank"] = 0
+    else:
+        draft.row["start_rank"] = 2 if kind in _STARTS or states_source else 1
+    draft.row["is_web"] = kind in _WEB_TYPES or (kind != "touch" and bool(draft.event.url))
+
+
+def put_form(draft: Draft) -> None:
+    """Which form it was, for a submission: its name and the path of its page."""
+    if draft.event.type != "form_submit":
+        return
+    name, path = (draft.event.form or "").strip(), draft.row["path"]
+    draft.row["form_id"] = form_id = ids.digest(name, path)
+    draft.satellites.append((tables.forms, {"site_id": draft.sender.site.site_id, "form_id": form_id, "name": name, "path": path}))
+
+
+def put_sightings(draft: Draft) -> None:
+    """The keys seen together on the visitor, and who is dirty now."""
+    row, site = draft.row, draft.sender.site
+    if draft.keys:
+        draft.satellites += sighting_satellites(
+            site, draft.keys, row["visitor_id"], row["event_id"], row["occurred_at"], row["sequence"], row["is_trusted"], row["received_at"]
+        )
+    else:
+        dirty = {"site_id": site.site_id, "visitor_id": row["visitor_id"], "received_at": row["received_at"]}
+        draft.satellites.append((tables.touches_queue, dirty))
+
+
+PUTS: tuple[Callable[[Draft], None], ...] = (
+    put_times,
+    put_keys,
+    put_visitor,
+    put_id,
+    put_page,
+    put_origin,
+    put_ranks,
+    put_form,
+    put_sightings,
+)
+"""In this order: each needs what those before it have put."""
+
+
+# ---------------------------------------------------------------- what the steps share
+
+
+def _occurred_at(event: Event, sender: Sender) -> int:
+    """When it happened: the sender's clock put right by what it said when it sent, and never in the future."""
+    if event.occurred_at is None:
+        return sender.received_at
+    skew = 0 if sender.sent_at is None else sender.received_at - sender.sent_at
+    corrected = event.occurred_at + (skew if abs(skew) > _SKEW_ALLOWED else 0)
+    occurred_at = max(0, min(corrected, sender.received_at))
+    if not sender.is_trusted and not sender.may_be_old and occurred_at < sender.received_at - _OLDEST_PUBLIC:
+        raise NotAllowed("older than 7 days, which needs a secret key")
+    return occurred_at
+
+
+def _event_id(event: Event) -> str:
+    """The ID sent; else one of what was sent, so that sending again is harmless; else a random one, as it happened just now."""
+    if event.id is not None:
+        return event.id
+    if event.occurred_at is None:
+        return secrets.token_urlsafe(16)
+    return ids.digest("event", event.model_dump_json(exclude_unset=True, exclude={"sent_at", "key"}))
+
+
+def _stated_origin(event: Event) -> Origin | None:
+    parts = (event.channel, event.source, event.medium, event.campaign, event.term, event.content)
+    if not any(parts):
+        return None
+    stated = Origin(*((part or "").strip() for part in parts))
+    return stated if any(stated) else None
+
+
+def _deal_fact(event: Event, sender: Sender) -> Fact:
+    """A closed deal is a fact of the CRM's kind, in the space `generic`, and no event."""
+    if event.deal is None:
+        raise NotAllowed("deal_closed needs deal")
+    return deal_facts(
+        sender.site,
+        _with_subject(event.deal, event),
+        "lost" if event.deal.outcome == "lost" else "won",
+        fact_id=ids.digest("events", _event_id(event)),
+        fact_type="deal.lost" if event.deal.outcome == "lost" else "deal.won",
+        occurred_at=_occurred_at(event, sender),
+        received_at=sender.received_at,
+    )
+
+
+def _with_subject(deal: Deal, event: Event) -> Deal:
+    """The deal, with what the event around it says of its human where the deal says nothing itself."""
+    changes: dict[str, Any] = {}
+    if event.visitor_id and deal.visitor_id is None:
+        changes["visitor_id"] = event.visitor_id
+    if deal.contacts is None and (event.email or event.phone or event.user_id):
+        contact = Contact(email=event.email, phone=event.phone, user_id=event.user_id, visitor_id=event.visitor_id)
+        changes["contacts"] = [contact]
+    return deal.model_copy(update=changes) if changes else deal
