@@ -1,0 +1,332 @@
+"""Conversions, whose they are, and what they count.
+
+Two sorts: a person's (`lead`, `form:<name>`, `sql`, the site's goals), held by the visitor and event (or `crm` and the
+CRM fact) that made it; and a deal's (`opportunity`, `customer`), held by the deal's space and ID.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Insert,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    union_all,
+)
+
+from app import tables
+from app.swap import of_site
+
+DEAL_KINDS = ("opportunity", "customer")
+"""The kinds of conversions that a deal makes; every other kind is a person's."""
+CRM = "crm"
+"""Holder of the conversions that a CRM's mark on a contact makes."""
+
+_dirty = tables.dirty["conversions_queue"].c
+_conversions = tables.conversions.c
+_computed = tables.staged["conversions"]
+_deals = tables.concerned_deals
+_spans = tables.visitor_spans.c
+_goals = tables.goal_events.c
+
+
+def _site() -> ColumnElement[Any]:
+    return bindparam("site_id", type_=tables.Key)
+
+
+def _dirty_people() -> tuple[ColumnElement[bool], ...]:
+    return (of_site(tables.dirty["conversions_queue"]), _dirty.person_id != "")
+
+
+def _key(source: Any) -> tuple[ColumnElement[Any], ...]:
+    return (source.kind, source.holder_id, source.fact_id)
+
+
+def same_conversion(left: Any, right: Any) -> ColumnElement[bool]:
+    """Whether two sources (by their columns) speak of one conversion."""
+    return and_(*(mine == theirs for mine, theirs in zip(_key(left), _key(right), strict=True)))
+
+
+# ---------------------------------------------------------------- what is dirty, and which rows that concerns
+
+
+def concerned_deals() -> Insert:
+    """Rows of `concerned_deals`: the dirty deals and those of dirty people, whose leads they know.
+
+    Index: `ix_deal_people__person`.
+    """
+    dirty, person = tables.dirty["conversions_queue"], tables.deal_people
+    deals = union(
+        select(_dirty.site_id, _dirty.space, _dirty.deal_id).where(of_site(dirty), _dirty.person_id == ""),
+        select(person.c.site_id, person.c.space, person.c.deal_id)
+        .join_from(dirty, person, and_(of_site(person), person.c.person_id == _dirty.person_id))
+        .where(*_dirty_people()),
+    )
+    return insert(_deals).from_select(["site_id", "space", "deal_id"], deals)
+
+
+def conversions_before() -> Select[Any]:
+    """A row for each conversion that stands for a dirty person or a concerned deal.
+
+    Index: `ix_conversions__person`, the key of `conversions`.
+    """
+    of_deal = and_(
+        of_site(tables.conversions),
+        _conversions.kind.in_(DEAL_KINDS),
+        _conversions.holder_id == _deals.c.space,
+        _conversions.fact_id == _deals.c.deal_id,
+    )
+    of_person = and_(of_site(tables.conversions), _conversions.person_id == _dirty.person_id)
+    key = (_conversions.site_id, *_key(_conversions))
+    before = union_all(
+        select(*key).join_from(tables.dirty["conversions_queue"], tables.conversions, of_person).where(*_dirty_people()),
+        select(*key).join_from(_deals, tables.conversions, of_deal).where(of_site(_deals)),
+    )
+    return select(before.subquery("before"))
+
+
+def conversions_computed() -> Select[Any]:
+    """A row for each conversion computed now (and, after the comparison, different from what stood there)."""
+    return select(_computed.c.site_id, *_key(_computed.c)).where(of_site(_computed), _computed.c.is_gone.is_(False))
+
+
+def in_scope(table: Table) -> ColumnElement[bool]:
+    """Whether a row belongs to a conversion that stood, or was computed, for the dirty keys.
+
+    The computed ones too: a conversion may move from a person who is not dirty here to one who is.
+    """
+    before, computed = conversions_before().subquery("before"), conversions_computed().subquery("computed")
+    keys = union_all(select(*_key(before.c)), select(*_key(computed.c)))
+    return tuple_(*_key(table.c)).in_(keys)
+
+
+# ---------------------------------------------------------------- conversions of people
+
+
+def conversions_from_goals() -> Select[Any]:
+    """A row for each goal reached by a dirty person: the earliest of each, or all where the goal counts each event.
+
+    A person reaches what its visitors reached while they were it. Index: `ix_visitor_spans__person`, the key of
+    `goal_events`.
+    """
+    within_span = and_(
+        of_site(tables.goal_events),
+        _goals.visitor_id == _spans.visitor_id,
+        _goals.occurred_at >= _spans.starts_at,
+        _goals.occurred_at < _spans.ends_at,
+    )
+    in_order: Any = (_goals.occurred_at, _goals.sequence, _goals.event_id, _goals.visitor_id)
+    reached = (
+        select(
+            _spans.person_id, _goals.goal, _goals.visitor_id, _goals.event_id, _goals.occurred_at, _goals.once_per,
+            func.row_number().over(partition_by=(_spans.person_id, _goals.goal), order_by=in_order).label("number"),
+            func.min(case((_goals.goal == "lead", _goals.occurred_at))).over(partition_by=_spans.person_id).label("lead_at"),
+        )
+        .join_from(
+            tables.dirty["conversions_queue"],
+            tables.visitor_spans,
+            and_(of_site(tables.visitor_spans), _spans.person_id == _dirty.person_id),
+        )
+        .join(tables.goal_events, within_span)
+        .where(*_dirty_people())
+        .cte("goals_reached")
+    ).c  # fmt: skip
+    return _of_person(reached.goal, reached.visitor_id, reached.event_id, reached, reached.lead_at).where(
+        or_(reached.number == 1, reached.once_per == "event")
+    )
+
+
+def _of_person(kind: Any, holder_id: Any, fact_id: Any, source: Any, lead_at: ColumnElement[Any]) -> Select[Any]:
+    return select(
+        _site().label("site_id"), kind.label("kind"), holder_id.label("holder_id"), fact_id.label("fact_id"),
+        source.person_id, source.occurred_at, null().label("currency"), true().label("has_people"),
+        case((lead_at <= source.occurred_at, lead_at)).label("lead_at"),
+        null().label("opportunity_at"), false().label("is_gone"),
+    )  # fmt: skip
+
+
+def _qualifications() -> CTE:
+    """A row for each qualification of a contact of a dirty person, with the contact's person: the smallest of its keys'.
+
+    Index: `ix_key_people__person`, `ix_link_keys__key`, `ix_contact_marks__link`, then the keys of the last two.
+    """
+    mark, mine, carried = tables.contact_marks, tables.key_people.alias("keys_of_person"), tables.link_keys.alias("links_of_key")
+    marked = (
+        select(mark.c.fact_id, mark.c.link_id, mark.c.occurred_at)
+        .join_from(tables.dirty["conversions_queue"], mine, and_(mine.c.site_id == _site(), mine.c.person_id == _dirty.person_id))
+        .join(carried, and_(carried.c.site_id == _site(), carried.c.key_id == mine.c.key_id))
+        .join(mark, and_(of_site(mark), mark.c.link_id == carried.c.link_id))
+        .where(*_dirty_people(), mark.c.mark == "sql")
+        .distinct()
+        .cte("marks_of_people")
+    )
+    key, person = tables.link_keys, tables.key_people
+    return (
+        select(marked.c.fact_id, marked.c.occurred_at, func.min(person.c.person_id).label("person_id"))
+        .join_from(marked, key, and_(of_site(key), key.c.link_id == marked.c.link_id))
+        .join(person, and_(of_site(person), person.c.key_id == key.c.key_id))
+        .group_by(marked.c.fact_id, marked.c.occurred_at)
+        .cte("qualifications")
+    )
+
+
+def conversions_from_marks() -> Select[Any]:
+    """A row for each dirty person whom sales qualified: the earliest mark."""
+    mark = _qualifications().c
+    is_dirty = exists().where(*_dirty_people(), _dirty.person_id == mark.person_id)
+    by_person: Any = {"partition_by": mark.person_id, "order_by": (mark.occurred_at, mark.fact_id)}
+    numbered = (
+        select(*mark, func.row_number().over(**by_person).label("number")).where(is_dirty).cte("qualifications_numbered")
+    )
+    people = select(numbered.c.person_id, numbered.c.person_id.label("of")).where(numbered.c.number == 1).cte("people_qualified")
+    lead = _first_leads(people)
+    return (
+        _of_person(literal("sql"), literal(CRM), numbered.c.fact_id, numbered.c, lead.c.lead_at)
+        .join_from(numbered, lead, lead.c.of == numbered.c.person_id, isouter=True)
+        .where(numbered.c.number == 1)
+    )
+
+
+def _first_leads(people: CTE) -> CTE:
+    """A row for each holder of the people (its columns besides `person_id`) who has one: its earliest lead.
+
+    Index: `ix_visitor_spans__person`, the key of `goal_events`.
+    """
+    holder = [c for c in people.columns if c.name != "person_id"]
+    is_lead = and_(
+        of_site(tables.goal_events),
+        _goals.visitor_id == _spans.visitor_id,
+        _goals.goal == "lead",
+        _goals.occurred_at >= _spans.starts_at,
+        _goals.occurred_at < _spans.ends_at,
+    )
+    return (
+        select(*holder, func.min(_goals.occurred_at).label("lead_at"))
+        .join_from(people, tables.visitor_spans, and_(of_site(tables.visitor_spans), _spans.person_id == people.c.person_id))
+        .join(tables.goal_events, is_lead)
+        .group_by(*holder)
+        .cte("first_leads")
+    )
+
+
+# ---------------------------------------------------------------- conversions of deals
+
+
+def conversions_from_deals() -> Select[Any]:
+    """A row for each concerned deal (`opportunity`), and one more for each that is won (`customer`).
+
+    `:customer_space` is the only space whose deals make customers; empty: every one's. Index: the keys of `deals` and
+    `deal_people`.
+    """
+    deal, person = tables.deals, tables.deal_people
+    is_of_deal = and_(of_site(person), person.c.space == _deals.c.space, person.c.deal_id == _deals.c.deal_id)
+    people = (
+        select(person.c.space, person.c.deal_id, person.c.person_id)
+        .join_from(_deals, person, is_of_deal)
+        .where(of_site(_deals))
+        .cte("people_of_deals")
+    )
+    lead = _first_leads(people)
+    customer_space = bindparam("customer_space", type_=tables.Key)
+    makes_customer = and_(deal.c.outcome == "won", or_(customer_space == "", deal.c.space == customer_space))
+
+    def of_kind(kind: str, occurred_at: ColumnElement[Any]) -> Select[Any]:
+        return (
+            select(
+                deal.c.site_id, literal(kind).label("kind"), deal.c.space.label("holder_id"), deal.c.deal_id.label("fact_id"),
+                literal("").label("person_id"), occurred_at.label("occurred_at"), deal.c.currency, deal.c.has_contacts.label("has_people"),
+                case((lead.c.lead_at <= occurred_at, lead.c.lead_at)).label("lead_at"),
+                deal.c.opened_at.label("opportunity_at"), false().label("is_gone"),
+            )
+            .join_from(_deals, deal, and_(of_site(deal), deal.c.space == _deals.c.space, deal.c.deal_id == _deals.c.deal_id))
+            .outerjoin(lead, and_(lead.c.space == deal.c.space, lead.c.deal_id == deal.c.deal_id))
+            .where(of_site(_deals))
+        )  # fmt: skip
+
+    both = union_all(of_kind("opportunity", deal.c.opened_at), of_kind("customer", deal.c.won_at).where(makes_customer))
+    return select(both.subquery("of_deals"))
+
+
+# ---------------------------------------------------------------- what belongs to the computed conversions
+
+
+def people_of_conversions() -> Select[Any]:
+    """A row for each person of a computed conversion: whose it is, or the people of its deal. Index: `deal_people`'s key."""
+    person = tables.deal_people
+    is_of_deal = and_(of_site(person), person.c.space == _computed.c.holder_id, person.c.deal_id == _computed.c.fact_id)
+    people = union_all(
+        select(*_key(_computed.c), _computed.c.person_id).where(of_site(_computed), _computed.c.person_id != ""),
+        select(*_key(_computed.c), person.c.person_id)
+        .join_from(_computed, person, is_of_deal)
+        .where(of_site(_computed), _computed.c.kind.in_(DEAL_KINDS), _computed.c.person_id == ""),
+    ).subquery("people")
+    return select(_site().label("site_id"), *people.columns, false().label("is_gone"))
+
+
+def entries_of_conversions() -> Select[Any]:
+    """A row for each entry in the ledger of a computed conversion. Index: the keys of `deals`, `deal_amounts`, `local_days`.
+
+    A person's conversion counts once and is worth no money; an opportunity is worth its deal's amount now; a
+    customer's first entry is the win, counted on the CRM's close date, and each adjustment after it is an entry of
+    its own, counted when it happened.
+    """
+    deal, amount, day = tables.deals, tables.deal_amounts, tables.local_days
+    counted_at = func.coalesce(day.c.starts_at, amount.c.occurred_at)
+    is_first = amount.c.entry == 0
+    entries = union_all(
+        _entry(_computed.c.occurred_at, literal(0)).where(_computed.c.person_id != ""),
+        _entry(_computed.c.occurred_at, func.coalesce(deal.c.amount_minor, 0))
+        .join_from(_computed, deal, _is_deal_of(deal))
+        .where(_computed.c.kind == "opportunity", _computed.c.person_id == ""),
+        _entry(
+            amount.c.occurred_at, amount.c.after_minor, entry=amount.c.entry, before=amount.c.before_minor,
+            counted_at=case((is_first, counted_at), else_=amount.c.occurred_at), counts=case((is_first, 1), else_=0),
+        )
+        .join_from(_computed, deal, _is_deal_of(deal))
+        .join(amount, _is_deal_of(amount))
+        .outerjoin(day, and_(of_site(day), day.c.day == deal.c.closed_on))
+        .where(_computed.c.kind == "customer", _computed.c.person_id == ""),
+    ).subquery("entries")  # fmt: skip
+    return select(_site().label("site_id"), *entries.columns, false().label("is_gone"))
+
+
+def _is_deal_of(table: Table) -> ColumnElement[bool]:
+    return and_(of_site(table), table.c.space == _computed.c.holder_id, table.c.deal_id == _computed.c.fact_id)
+
+
+def _entry(
+    occurred_at: ColumnElement[Any],
+    after: ColumnElement[Any],
+    *,
+    entry: ColumnElement[Any] | None = None,
+    before: ColumnElement[Any] | None = None,
+    counted_at: ColumnElement[Any] | None = None,
+    counts: ColumnElement[Any] | None = None,
+) -> Select[Any]:
+    """One entry of a computed conversion; unless said otherwise its only one, which counts when it happens."""
+    return select(
+        *_key(_computed.c),
+        (literal(0) if entry is None else entry).label("entry"),
+        (occurred_at if counted_at is None else counted_at).label("counted_at"),
+        occurred_at.label("occurred_at"),
+        (literal(1) if counts is None else counts).label("counts"),
+        (literal(0) if before is None else before).label("before_minor"),
+        after.label("after_minor"),
+    ).where(of_site(_computed))
