@@ -6,6 +6,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -21,9 +22,12 @@ from starlette.exceptions import HTTPException
 from app.body_limit import BodyLimit
 from app.db import Database
 from app.errors import BadRequest, Problem, Unavailable, Unprocessable
+from app.log import Log
 from app.settings import Settings
+from app.sites.authorisation import KeyRing, ensure_first_site
+from app.sites.directory import Directory
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 _DESCRIPTION = """
 Which marketing touches led to the deals that the CRM really closed.
@@ -81,16 +85,13 @@ def _routers() -> list[Any]:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    from app.log import Log
-    from app.sites.authorisation import KeyRing
-    from app.sites.directory import Directory
-
     database = Database(app.state.settings.database_url)
     app.state.database = database
     app.state.log = Log(database)
     app.state.keyring = KeyRing(database)
     app.state.directory = Directory(database)
     try:
+        await ensure_first_site(database, app.state.settings, datetime.now(UTC))
         await app.state.log.start()
         async with _pipeline(database, app.state.run_pipeline):
             yield
@@ -166,12 +167,12 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
 async def _on_storage_error(request: Request, error: Exception) -> JSONResponse:
     if not _is_outage(error):
         return await _on_unexpected(request, error)
-    log.error("storage is not available", path=request.url.path, error=type(error).__name__)
+    logger.error("storage is not available", path=request.url.path, error=type(error).__name__)
     return await _on_problem(request, Unavailable("The database cannot be reached or is full. Nothing was stored; try again."))
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
+    logger.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
     return await _on_problem(request, Problem("Something went wrong here; the log of the service says what."))
 
 

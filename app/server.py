@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, listener: socket.socket, settings: Settings, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
-            loop="uvloop",
+            loop="none",
             http="httptools",
             ws="none",
             lifespan="on",

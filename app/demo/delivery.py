@@ -102,9 +102,12 @@ async def deliver(client: httpx.AsyncClient, plan: Plan, keys: Keys, sent: Calla
         (_beacon(event, keys) for event in plan.posts),
         (_bulk(events, keys) for events in plan.late_batches),
     )
-    async with asyncio.TaskGroup() as senders:
-        for _ in range(_AT_ONCE):
-            senders.create_task(_send(client, turns, sent))
+    try:
+        async with asyncio.TaskGroup() as senders:
+            for _ in range(_AT_ONCE):
+                senders.create_task(_send(client, turns, sent))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def _send(client: httpx.AsyncClient, turns: Iterator[dict[str, Any]], sent: Callable[[], None]) -> None:

@@ -76,13 +76,15 @@ async def run_demo(screen: Screen, now: datetime, *, port: int = 0, once: bool =
         serving = asyncio.create_task(server.until_stopped())
         playing = asyncio.create_task(_play(screen, url_of(listener), keys, now, ready))
         await asyncio.wait((serving, playing), return_when=asyncio.FIRST_COMPLETED)
-        if playing.done() and not playing.exception() and not once:
+        was_stopped = server.should_exit
+        if playing.done() and not playing.exception() and not once and not was_stopped:
             _say_where(screen, url_of(listener), keys)
             await serving
         server.should_exit = True
         playing.cancel()
         await serving
-        with suppress(asyncio.CancelledError):
+        # What was under way when a signal came has failed, and that is no news.
+        with suppress(asyncio.CancelledError, *((Exception,) if was_stopped else ())):
             await playing
 
 

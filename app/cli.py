@@ -1,0 +1,153 @@
+"""`closedloop`: every command, its options and its help. What a command does stands in `app.commands`.
+
+What is slow to import is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.connections import connections
+from app.commands.keys import keys
+from app.commands.quarantine import quarantine
+from app.commands.sites import sites
+
+app = typer.Typer(
+    name="closedloop",
+    help="Which marketing touches led to the deals that the CRM really closed.",
+    epilog="Settings come from CLOSEDLOOP_* variables or a .env file in the working directory; see docs/settings.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    # Its tracebacks show local variables, which hold keys.
+    pretty_exceptions_enable=False,
+)
+app.add_typer(sites, name="sites")
+app.add_typer(keys, name="keys")
+app.add_typer(connections, name="connections")
+app.add_typer(quarantine, name="quarantine")
+
+SiteOption = Annotated[str, typer.Option("--site", help="Which site.")]
+
+
+class FileFormat(StrEnum):
+    """What an imported file holds."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    PATHS = "paths"
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from app.commands.complaints import complaint
+
+        words = complaint(error)
+        if words is None:
+            raise
+        print(f"closedloop: {words}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8000,
+    no_pipeline: Annotated[bool, typer.Option("--no-pipeline", help="Only collect and answer; `closedloop worker` computes.")] = False,
+) -> None:
+    """Run the service: bring the database up to date, collect, compute, and answer.
+
+    At the first start it makes the site `default` and prints its keys once (or takes those of CLOSEDLOOP_WRITE_KEY and
+    CLOSEDLOOP_SECRET_KEY). SIGTERM and Ctrl-C end it in good order.
+    """
+    from app.commands.serving import serve_until_stopped
+
+    serve_until_stopped(host, port, run_pipeline=not no_pipeline)
+
+
+@app.command()
+def worker() -> None:
+    """Run the pipeline alone, beside `closedloop serve --no-pipeline`. At most one works on each site; others wait."""
+    from app.commands.serving import work_until_stopped
+
+    work_until_stopped()
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Print the credit and exit.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any free one.")] = 0,
+) -> None:
+    """Show what it does: a month of made-up traffic, sent to the real service, and the credit of each channel.
+
+    It has a database of its own, remade each time, and touches neither yours nor your .env.
+    """
+    from app.commands.serving import demonstrate
+
+    demonstrate(port, once=once)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The file to read.")],
+    file_format: Annotated[FileFormat | None, typer.Option("--format", help="What it holds; by its name if not said.")] = None,
+    site: SiteOption = "default",
+    url: Annotated[str | None, typer.Option(help="Send to a service over HTTP; else straight into the database.")] = None,
+    key: Annotated[str | None, typer.Option(envvar="CLOSEDLOOP_SECRET_KEY", help="Secret key of that service.", show_envvar=True)] = None,
+    ending: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="For paths: the day on which the journeys end.")] = "2026-01-01",
+    currency: Annotated[str | None, typer.Option(help="For paths: currency of the values; the site's if not said.")] = None,
+) -> None:
+    """Bring in a file of events, or a table of journeys. Doing it again brings nothing new.
+
+    jsonl: one event a line, as POST /v1/events takes it. csv: one event a row; the columns are its fields
+    (`deal.amount`, `deal.company.name`, `properties.plan`), `deal.contacts` e-mails separated by semicolons. Every
+    event needs `type` and `occurred_at`; without an `id`, one follows from its content.
+
+    paths: one row a path of channels: `path` (separated by ' > '), `total_conversions`, `total_conversion_value`,
+    `total_null`. Each journey becomes one visitor, each touch a session of its own a day after the one before it, the
+    last a day before `--ending`, and a journey that converted ends in a deal won on that day. Values are rounded per
+    row to the currency's minor unit, and the difference is told.
+
+    A line that cannot be taken is named and set aside (`closedloop quarantine`); the rest goes on.
+    """
+    from app.commands.importing import import_file
+
+    import_file(file, file_format, site=site, url=url, key=key, ending=ending, currency=currency)
+
+
+@app.command()
+def rebuild(site: SiteOption = "default") -> None:
+    """Compute everything after the log anew, in small steps, while the service goes on.
+
+    A running worker does it, and this command watches; where none runs, it does it itself.
+    """
+    from app.commands.recomputing import rebuild_site
+
+    rebuild_site(site)
+
+
+@app.command()
+def check(site: SiteOption = "default") -> None:
+    """Prove that what is stored is what the log gives: compute every stage again, compare, and write nothing.
+
+    Exit code 1, and a line for each table that differs, if it is not.
+    """
+    from app.commands.recomputing import check_site
+
+    check_site(site)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    main()

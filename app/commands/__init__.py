@@ -1,0 +1,1 @@
+"""The commands of `closedloop`, by what they are about."""

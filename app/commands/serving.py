@@ -1,0 +1,83 @@
+"""serve, worker, demo: what runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import UTC, datetime
+
+import uvloop
+from rich.console import Console
+
+from app.commands.running import make_first_site
+from app.commands.terminal import fail, progress_console, say
+from app.db import Database
+from app.demo.delivery import Refused
+from app.demo.run import Screen, run_demo
+from app.logs import configure_logs
+from app.main import create_app
+from app.migrate import migrate
+from app.pipeline import run_worker
+from app.server import Server, listen, url_of
+from app.settings import settings
+
+
+def serve_until_stopped(host: str, port: int, *, run_pipeline: bool) -> None:
+    """`closedloop serve`."""
+    configured = settings()
+    configure_logs(configured.log_level)
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        fail(f"cannot listen on {host} port {port} ({error.strerror}): choose another with --host and --port")
+
+    async def serve() -> None:
+        await _prepare()
+        url = url_of(listener)
+        ready = f"Closed Loop is at {url} (API: {url}/docs)"
+        await Server(create_app(configured, run_pipeline=run_pipeline), listener, configured, lambda: say(ready)).until_stopped()
+
+    with listener:
+        uvloop.run(serve())
+
+
+def work_until_stopped() -> None:
+    """`closedloop worker`."""
+    configured = settings()
+    configure_logs(configured.log_level)
+
+    async def work() -> None:
+        await _prepare()
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        say("The pipeline runs; Ctrl-C ends it.")
+        database = Database(configured.database_url)
+        try:
+            await run_worker(database, stop)
+        finally:
+            await database.dispose()
+
+    uvloop.run(work())
+
+
+def demonstrate(port: int, *, once: bool) -> None:
+    """`closedloop demo`."""
+    configure_logs("WARNING")
+    screen = Screen(results=Console(), progress=progress_console)
+    try:
+        uvloop.run(run_demo(screen, datetime.now(UTC), port=port, once=once))
+    except Refused as refused:
+        fail(f"the demo went wrong: {refused}")
+    except OSError as error:
+        fail(f"the demo cannot serve on port {port} ({error.strerror}): choose another with --port")
+
+
+async def _prepare() -> None:
+    configured = settings()
+    await migrate(configured.database_url)
+    database = Database(configured.database_url)
+    try:
+        await make_first_site(database, configured)
+    finally:
+        await database.dispose()
