@@ -1,0 +1,48 @@
+"""How the service is doing for one site: what came in, what was refused, and how far it has computed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import tables
+from app.reports.freshness import freshness
+from app.sites.site import Site
+
+
+def rows_of_site(table: Table) -> Select[Any]:
+    """One row: how many rows of a table are the site's. Index: the primary key."""
+    return select(func.count()).select_from(table).where(table.c.site_id == bindparam("site_id"))
+
+
+def drops_by_reason() -> Select[Any]:
+    """A row a reason for which something was dropped at the door, and how often. Index: the primary key of `drops`."""
+    drop = tables.drops.c
+    return select(drop.reason, func.sum(drop.count).label("count")).where(drop.site_id == bindparam("site_id")).group_by(drop.reason)
+
+
+def failures() -> Select[Any]:
+    """A row a stage that had to set keys aside, and how many. Index: the primary key of `failed_keys`."""
+    key = tables.failed_keys.c
+    return select(key.stage, func.count().label("count")).where(key.site_id == bindparam("site_id")).group_by(key.stage)
+
+
+async def status(connection: AsyncConnection, site: Site, now: datetime) -> dict[str, Any]:
+    """The answer of `GET /v1/status`. `pending` is 0 when everything that came in is in the figures."""
+    here = {"site_id": site.site_id}
+    counts = {
+        name: await connection.scalar(rows_of_site(table), here)
+        for name, table in {"events": tables.events, "crm_facts": tables.crm_facts, "quarantined": tables.quarantine}.items()
+    }
+    fresh = await freshness(connection, site, now)
+    return {
+        "pending": fresh.pending,
+        **fresh.as_dict(),
+        **counts,
+        "dropped": {row.reason: int(row.count) for row in await connection.execute(drops_by_reason(), here)},
+        "set_aside": {row.stage: row.count for row in await connection.execute(failures(), here)},
+        "settings_version": site.settings_version,
+    }
