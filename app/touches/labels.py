@@ -40,19 +40,20 @@ def dirty_forms() -> Select[Any]:
 def visitors_of_changed(label: Table, changes: ColumnElement[bool], event_column: ColumnElement[Any]) -> Select[Any]:
     """A row a visitor with an event of an origin (or a form) whose label stands already and changes.
 
-    Reads the staged labels, then `events` by nothing better than `ix_events__order`: it is an outer join, which keeps
-    that order, so that events are read only where some label does change.
+    Reads the staged labels, then `events` by nothing better than `ix_events__order`, once: the outer join keeps that
+    order, so that events are read only where some label does change.
     """
     staged = tables.staged[label.name]
     events = tables.events
-    is_same = and_(*(staged.c[key.name] == label.c[key.name] for key in label.primary_key.columns))
-    id_column = list(label.primary_key.columns)[1]
-    changed = select(staged.c.site_id, staged.c[id_column.name].label("changed_id")).join_from(staged, label, is_same)
-    changed_labels = changed.where(of_site(staged), staged.c.is_gone.is_(False), changes).cte(f"changed_{label.name}")
+    id_name = [key.name for key in label.primary_key.columns][1]
+    is_same = and_(staged.c.site_id == label.c.site_id, staged.c[id_name] == label.c[id_name])
+    compared = select(staged.c.site_id, staged.c[id_name].label("changed_id")).join_from(staged, label, is_same)
+    changed = compared.where(of_site(staged), staged.c.is_gone.is_(False), changes).cte(f"changed_{label.name}")
+    any_changed = select(changed.c.site_id).limit(1).cte(f"any_changed_{label.name}")
+    is_concerned = and_(events.c.site_id == bindparam("site_id"), event_column.in_(select(changed.c.changed_id)))
+    with_events = any_changed.outerjoin(events, is_concerned)
     visitor = func.coalesce(events.c.visitor_id, "").label("visitor_id")
-    same_site = events.c.site_id == bindparam("site_id")
-    with_events = changed_labels.outerjoin(events, and_(same_site, event_column == changed_labels.c.changed_id))
-    visitors = select(changed_labels.c.site_id, visitor).select_from(with_events).distinct().subquery("visitors_concerned")
+    visitors = select(any_changed.c.site_id, visitor).select_from(with_events).distinct().subquery("visitors_concerned")
     return select(visitors.c.site_id, visitors.c.visitor_id).where(visitors.c.visitor_id != "")
 
 
