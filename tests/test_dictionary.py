@@ -1,19 +1,35 @@
-"""The data dictionary is what `app/tables.py` says, and says something of everything."""
+"""The generated documents are what the code says, and say something of everything."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from app import tables
-from app.dictionary import data_dictionary
+from app.dictionary import data_dictionary, settings_document
+from app.settings import Settings
+from app.sites.settings import ChannelRule, Goal, SiteSettings
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "data-dictionary.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-def test_the_document_is_what_the_tables_say() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == data_dictionary(), "run `make docs`"
+@pytest.mark.parametrize(("name", "generate"), [("data-dictionary.md", data_dictionary), ("settings.md", settings_document)])
+def test_a_document_is_what_the_code_says(name: str, generate: Callable[[], str]) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == generate(), "run `make docs`"
+
+
+@pytest.mark.parametrize("model", [Settings, SiteSettings, Goal, ChannelRule], ids=lambda model: model.__name__)
+def test_every_setting_is_explained(model: type[BaseModel]) -> None:
+    assert [name for name, field in model.model_fields.items() if not field.description] == []
+
+
+def test_a_setting_is_shown_with_its_default() -> None:
+    lines = settings_document().splitlines()
+    assert "| `CLOSEDLOOP_MAX_BATCH_EVENTS` | `2500` | Most events in one request. |" in lines
+    assert "| `currency` | `USD` | ISO 4217 currency of the reports. |" in lines
 
 
 @pytest.mark.parametrize("table", tables.metadata.tables.values(), ids=lambda table: table.name)

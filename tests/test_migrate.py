@@ -189,6 +189,12 @@ def test_a_kill_half_way_leaves_nothing_of_the_migration(empty_database_url: str
     assert {*tables.metadata.tables} <= _table_names(empty_database_url)
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="name a file"):
+        upgrade(url)
+
+
 def _table_names(url: str) -> set[str]:
     async def read() -> set[str]:
         database = Database(url)
