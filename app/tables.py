@@ -611,6 +611,7 @@ deals = _table(
     _text("lost_reason", "Why it was lost.", null=True),
     _text("url", "Where the CRM shows it.", null=True),
     _flag("has_contacts", "It names at least one contact, or a visitor where it names none."),
+    Index("ix_deals__company", "site_id", "company_id"),
 )
 
 deal_people = _table(

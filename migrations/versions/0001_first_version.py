@@ -1108,6 +1108,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", name=op.f("pk_deals")),
         comment="A CRM opportunity as it stands now.",
     )
+    op.create_index("ix_deals__company", "deals", ["site_id", "company_id"], unique=False)
     op.create_table(
         "deal_people",
         sa.Column(
