@@ -130,7 +130,8 @@ def forms_to_label() -> Insert:
 async def request_rebuild(connection: AsyncConnection, site_id: str, stage: str, now: datetime) -> None:
     """Have a stage and all after it computed anew.
 
-    A rebuild that is under way before that stage will come to it by itself; one that has reached it begins it again.
+    A rebuild that is under way before that stage will come to it by itself; one that has reached it begins it again,
+    with a new `started_at`, by which the worker sees that its cursor was moved under it.
     """
     started = {"site_id": site_id, "stage": stage, "after_key": "[]", "keys_left": 1, "keys_total": 1, "started_at": now}
     made = await connection.execute(insert_new(connection.dialect.name == "sqlite", tables.rebuilds), started)
@@ -139,7 +140,7 @@ async def request_rebuild(connection: AsyncConnection, site_id: str, stage: str,
     rebuild = tables.rebuilds
     has_reached = rebuild.c.stage.in_(_STAGES[_STAGES.index(stage) :])
     await connection.execute(
-        update(rebuild).where(_of_site(rebuild), has_reached).values(stage=stage, after_key="[]"), {"of_site": site_id}
+        update(rebuild).where(_of_site(rebuild), has_reached).values(stage=stage, after_key="[]", started_at=now), {"of_site": site_id}
     )
 
 
