@@ -25,6 +25,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from app import tables
+from app.planner import write_statistics
 
 _BUSY_MILLISECONDS = 30_000
 
@@ -84,6 +85,8 @@ class Database:
             await raw.execute("PRAGMA synchronous=NORMAL")
         for staging_table in tables.staging.sorted_tables:
             await connection.exec_driver_sql(create_staging(staging_table, self.is_sqlite, "TEMPORARY"))
+        if self.is_sqlite:
+            await connection.run_sync(write_statistics, tables.staging, "temp")
         await connection.commit()
 
     @asynccontextmanager
@@ -128,6 +131,8 @@ def async_url(url: str) -> URL:
     """The URL with its asynchronous driver; `?sslmode=` becomes what asyncpg understands."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
+        if parsed.database in {None, "", ":memory:"}:
+            raise ValueError("a database in memory is another one for each connection: name a file, as in sqlite:///closedloop.db")
         return parsed.set(drivername="sqlite+aiosqlite")
     if parsed.get_backend_name() != "postgresql":
         raise ValueError(f"unknown database {parsed.get_backend_name()!r}: use sqlite:///file or postgresql://…")

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import migrations
 from app.db import Database
+from app.planner import write_statistics
 
 _ADVISORY_LOCK = 0x636C6F7365646C70
 """Names our lock among a PostgreSQL database's advisory locks: `closedlp`."""
@@ -38,12 +39,23 @@ def upgrade(database_url: str, revision: str = "head") -> None:
     """Upgrade to a version. Not for use inside a running event loop."""
     with _one_at_a_time:
         command.upgrade(_config(database_url), revision)
+        asyncio.run(_inform_planner(database_url))
 
 
 def downgrade(database_url: str, revision: str) -> None:
     """Go back to an earlier version (`base`: nothing). Not for use inside a running event loop."""
     with _one_at_a_time:
         command.downgrade(_config(database_url), revision)
+
+
+async def _inform_planner(database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        if database.is_sqlite:
+            async with database.write() as connection:
+                await connection.run_sync(write_statistics)
+    finally:
+        await database.dispose()
 
 
 async def locked(database_url: str, work: Callable[[Connection], None]) -> None:

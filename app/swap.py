@@ -201,12 +201,23 @@ def last_dirty(stage: Stage) -> Select[Any]:
 # ---------------------------------------------------------------- running them
 
 
+async def analyse(connection: AsyncConnection, *filled: Table) -> None:
+    """Tell PostgreSQL's planner what staging tables hold now: their contents change faster than it looks by itself.
+
+    SQLite's planner has fixed statistics (`app.planner`).
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.exec_driver_sql("ANALYZE " + ", ".join(table.name for table in filled))
+
+
 async def compute(connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, *, enqueue: bool) -> None:
     """Compute the dirty keys into staging and leave there only what differs. Writes no permanent row on SQLite."""
     here = {"site_id": site.site_id}
     for target in stage.targets:
         await connection.execute(clear(target.staged), here)
+    await analyse(connection, stage.dirty)
     await stage.compute(connection, site)
+    await analyse(connection, *(target.staged for target in stage.targets))
     for target in stage.targets:
         await connection.execute(rows_gone(target), here)
         await connection.execute(rows_unchanged(target), here)

@@ -1,0 +1,96 @@
+"""Stitching, measured as a rebuild from events to journeys, on both databases and at two sizes."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import text
+
+from app.db import Database
+from app.locks import holding
+from app.migrate import upgrade
+from app.pipeline import Worker, rebuild_chunk, rebuild_progress, start_rebuild
+from app.settings import Settings
+from app.sites.authorisation import ensure_first_site
+from app.sites.site import load_site
+from tests import postgresql
+from tests.bench.load import SITE, fill_log
+
+
+@contextmanager
+def fresh_databases() -> Iterator[dict[str, str]]:
+    """URLs of an empty migrated database of each kind; gone afterwards."""
+    runtime_dir = postgresql.make_runtime_dir()
+    with TemporaryDirectory() as folder, postgresql.server(durable=True) as server:
+        urls = {"sqlite": f"sqlite:///{Path(folder) / 'bench.db'}", "postgresql": postgresql.create_database(server, "bench")}
+        for url in urls.values():
+            upgrade(url)
+        yield urls
+    if runtime_dir is not None:
+        shutil.rmtree(runtime_dir, ignore_errors=True)
+
+
+async def prepare(url: str, events: int) -> Database:
+    """A database with a site and a log."""
+    database = Database(url)
+    await ensure_first_site(database, Settings(_env_file=None, database_url=url), datetime.now(UTC))
+    await fill_log(database, events)
+    if not database.is_sqlite:
+        async with database.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("VACUUM ANALYZE"))
+    return database
+
+
+async def rebuild_timed(database: Database) -> dict[str, float]:
+    """Run a rebuild from nothing; seconds by stage."""
+    seconds: dict[str, float] = {}
+    await start_rebuild(database, SITE, datetime.now(UTC))
+    async with database.worker() as connection:
+        with holding(database) as locks:
+            worker = Worker(database, connection, locks)
+            async with database.read() as reading:
+                site = await load_site(reading, SITE)
+            assert await locks.take(connection, SITE)
+            while (progress := await rebuild_progress(database, SITE)) is not None:
+                began = time.perf_counter()
+                await rebuild_chunk(worker, site)
+                stage = progress["stage"]
+                seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began
+            print("   batches", worker.batch)
+    return seconds
+
+
+async def measure(url: str, events: int) -> float:
+    """Events per second of a rebuild, printed by stage."""
+    database = await prepare(url, events)
+    seconds = await rebuild_timed(database)
+    total = sum(seconds.values())
+    parts = "  ".join(f"{stage} {value:.1f}s" for stage, value in seconds.items())
+    print(f"{database.url.get_backend_name():10} {events:>9,} events: {events / total:>8,.0f} events/s  ({parts})", flush=True)
+    await database.dispose()
+    return events / total
+
+
+def main(sizes: list[int], kinds: list[str]) -> None:
+    """Print the rates at each size, and how they changed with it."""
+    for kind in kinds:
+        rates = []
+        for size in sizes:
+            with fresh_databases() as urls:
+                rates.append(asyncio.run(measure(urls[kind], size)))
+        if len(rates) > 1:
+            print(f"{kind:10} rate at {sizes[-1]:,} events is {rates[-1] / rates[0]:.2f} x that at {sizes[0]:,}")
+
+
+if __name__ == "__main__":
+    wanted = [int(float(argument)) for argument in sys.argv[1:] if argument[0].isdigit()] or [100_000, 1_000_000]
+    main(wanted, [argument for argument in sys.argv[1:] if not argument[0].isdigit()] or ["sqlite", "postgresql"])
