@@ -17,8 +17,10 @@ from publicsuffixlist import PublicSuffixList
 from app import ids
 
 CLICK_IDS = (
-    "gclid", "gbraid", "wbraid", "dclid", "msclkid", "ttclid", "twclid", "li_fat_id", "rdt_cid", "epik", "qclid", "sccid", "ScCid",
-    "yclid", "irclid", "irclickid", "ob_click_id", "ko_click_id", "fbclid", "igshid", "_kx", "mc_cid",
+    "gclid", "gbraid", "wbraid", "dclid", "msclkid", "ttclid", "twclid", "li_fat_id", "rdt_cid", "qclid", "sccid", "ScCid",
+    "yclid", "ymclid", "rb_clickid", "bd_vid", "qhclickid", "sogou_vid", "gdt_vid", "qz_gdt", "NaPm", "ob_click_id", "dicbo", "tblci",
+    "irclid", "irclickid", "awc", "cjevent", "ranSiteID", "admitad_uid", "gad_campaignid", "gad_source",
+    "ko_click_id", "fbclid", "igshid", "igsh", "epik", "srsltid", "ysclid", "_kx", "mc_cid", "_hsenc", "mkt_tok", "vero_id",
 )  # fmt: skip
 """Parameters that carry a click ID, by exact name; of several in one address the first here is taken (those that an
 advertiser pays for come before those that any link may carry)."""

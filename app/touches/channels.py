@@ -240,25 +240,24 @@ def _click_id_that_counts(source: str, medium: str, host: str, parameter: str) -
         return None
     says_otherwise = bool(click.medium and medium and not _PAID_MEDIUM.fullmatch(medium) and medium != click.medium)
     site = known_source(source) if source else known_host(host)
-    if site is not None:
-        agrees = site.name in click.goes_with
-        return click if agrees and not (says_otherwise and not source) else None
-    return None if says_otherwise else click
+    if site is None:
+        return None if says_otherwise else click
+    agrees = site.name in click.goes_with and site.kind != "other"
+    return click if agrees and (source or not says_otherwise) else None
 
 
 def _kind(source: str, click: ClickId | None, host: str) -> str:
     named = known_source(source) if source else None
-    site = named or (known_source(click.source) if click else None) or (known_host(host) if not source else None)
+    site = named or (known_host(host) if not source else None) or (known_source(click.source) if click else None)
     return site.kind if site else ""
 
 
 def _missing_source(origin: Origin, click: ClickId | None, host: str) -> str:
-    if click is not None:
+    site = known_host(host)
+    named = site.name if site and site.kind != "other" else host
+    if click is not None and (click.medium or site is None):
         return click.source
-    if host:
-        site = known_host(host)
-        return site.name if site and site.kind != "other" else host
-    return NOT_SET if is_tagged(origin) else DIRECT
+    return named or (NOT_SET if is_tagged(origin) else DIRECT)
 
 
 _MEDIUM_OF_KIND = {"search": "organic", "social": "social", "email": "email", "ai": "ai", "video": "referral", "shopping": "referral"}
