@@ -5,29 +5,33 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from app import __version__
 from app.body_limit import BodyLimit
+from app.collect import quarantine
 from app.db import Database
 from app.errors import BadRequest, Problem, Unavailable, Unprocessable
 from app.log import Log
+from app.pipeline import run_worker
 from app.settings import Settings
 from app.sites.authorisation import KeyRing, ensure_first_site
 from app.sites.directory import Directory
 
 logger = structlog.get_logger(__name__)
+
+_BETWEEN_PURGES_SECONDS = 3600
 
 _DESCRIPTION = """
 Which marketing touches led to the deals that the CRM really closed.
@@ -55,7 +59,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     """The ASGI application over one migrated database. `run_pipeline`: compute in this process too."""
     app = FastAPI(
         title="Closed Loop",
-        version=_version(),
+        version=__version__,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         redoc_url=None,
@@ -85,28 +89,26 @@ def _routers() -> list[Any]:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    database = Database(app.state.settings.database_url)
-    app.state.database = database
-    app.state.log = Log(database)
-    app.state.keyring = KeyRing(database)
-    app.state.directory = Directory(database)
-    try:
-        await ensure_first_site(database, app.state.settings, datetime.now(UTC))
+    settings: Settings = app.state.settings
+    database = Database(settings.database_url)
+    async with AsyncExitStack() as until_stopped:
+        until_stopped.push_async_callback(database.dispose)
+        await ensure_first_site(database, settings, datetime.now(UTC))
+        app.state.database = database
+        app.state.keyring = KeyRing(database)
+        app.state.directory = Directory(database)
+        if app.state.run_pipeline:
+            await until_stopped.enter_async_context(_pipeline(database))
+        await until_stopped.enter_async_context(_purging(database, settings))
+        app.state.log = Log(database)
         await app.state.log.start()
-        async with _pipeline(database, app.state.run_pipeline):
-            yield
-        await app.state.log.stop()
-    finally:
-        await database.dispose()
+        # The first to stop: whoever still waits for an answer gets it before anything else ends.
+        until_stopped.push_async_callback(app.state.log.stop)
+        yield
 
 
 @asynccontextmanager
-async def _pipeline(database: Database, is_wanted: bool) -> AsyncIterator[None]:
-    if not is_wanted:
-        yield
-        return
-    from app.pipeline import run_worker
-
+async def _pipeline(database: Database) -> AsyncIterator[None]:
     stop = asyncio.Event()
     worker = asyncio.create_task(run_worker(database, stop), name="pipeline")
     try:
@@ -116,15 +118,25 @@ async def _pipeline(database: Database, is_wanted: bool) -> AsyncIterator[None]:
         await worker
 
 
+@asynccontextmanager
+async def _purging(database: Database, settings: Settings) -> AsyncIterator[None]:
+    async def purge_now_and_then() -> None:
+        while True:
+            await asyncio.sleep(_BETWEEN_PURGES_SECONDS)
+            try:
+                await quarantine.purge(database, datetime.now(UTC), days=settings.quarantine_days, cap=settings.quarantine_cap)
+            except (SQLAlchemyError, OSError) as error:
+                logger.warning("the quarantine was not purged", error=type(error).__name__)
+
+    purging = asyncio.create_task(purge_now_and_then(), name="purge")
+    try:
+        yield
+    finally:
+        purging.cancel()
+
+
 async def _front_page() -> RedirectResponse:
     return RedirectResponse("/docs")
-
-
-def _version() -> str:
-    try:
-        return version("closedloop")
-    except PackageNotFoundError:
-        return "0"
 
 
 # ---------------------------------------------------------------- errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from datetime import UTC, datetime
 
 import uvloop
@@ -20,6 +21,8 @@ from app.migrate import migrate
 from app.pipeline import run_worker
 from app.server import Server, listen, url_of
 from app.settings import settings
+
+_WIDTH_ON_PAPER = 120
 
 
 def serve_until_stopped(host: str, port: int, *, run_pipeline: bool) -> None:
@@ -64,7 +67,8 @@ def work_until_stopped() -> None:
 def demonstrate(port: int, *, once: bool) -> None:
     """`closedloop demo`."""
     configure_logs("WARNING")
-    screen = Screen(results=Console(), progress=progress_console)
+    results = Console() if sys.stdout.isatty() else Console(width=_WIDTH_ON_PAPER)
+    screen = Screen(results, progress_console)
     try:
         uvloop.run(run_demo(screen, datetime.now(UTC), port=port, once=once))
     except Refused as refused:

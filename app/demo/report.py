@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 _STEPS = ("visitors", "leads", "mqls", "sqls", "opportunities", "customers")
@@ -13,10 +14,11 @@ _STEPS = ("visitors", "leads", "mqls", "sqls", "opportunities", "customers")
 def credit_table(models: dict[str, dict[str, Any]]) -> Table:
     """Channels by models, each cell conversions over revenue, from the answer to `model=all`."""
     any_answer = next(iter(models.values()))
-    table = Table(title=f"Customers won, and their revenue in {any_answer['currency']}, by channel and model", show_lines=True)
+    title = f"Customers won, and their revenue in {any_answer['currency']}, by channel and model"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
     table.add_column("channel")
     for model in models:
-        table.add_column(model.replace("_", " "), justify="right")
+        table.add_column(model.replace("_", " "), justify="right", min_width=10)
     for channel in _channels(models):
         table.add_row(channel, *(_cell(_row_of(answer, channel)) for answer in models.values()))
     table.add_row("uncredited", *(_cell(answer["totals"]["uncredited"]) for answer in models.values()), style="dim")

@@ -29,7 +29,6 @@ from app.server import Server, listen, url_of
 from app.settings import Settings
 
 _PATIENCE_SECONDS = 300
-_WIDTH_OF_TABLE = 120
 
 
 class _OwnSettings(Settings):
@@ -132,17 +131,17 @@ async def _pending(client: httpx.AsyncClient, administrator: dict[str, str]) -> 
 
 async def _get(client: httpx.AsyncClient, path: str, administrator: dict[str, str]) -> dict[str, Any]:
     answer = await client.get(path, headers=administrator)
-    answer.raise_for_status()
+    if not answer.is_success:
+        raise Refused(f"{path} answered {answer.status_code}: {answer.text[:500]}")
     found: dict[str, Any] = answer.json()
     return found
 
 
 async def _show(console: Console, client: httpx.AsyncClient, administrator: dict[str, str]) -> None:
     credit = await _get(client, "/v1/reports/attribution?conversion=customer&model=all&by=channel", administrator)
-    funnel = await _get(client, "/v1/reports/funnel?by=channel", administrator)
-    console.print(credit_table(credit["models"]), width=max(console.width, _WIDTH_OF_TABLE))
+    console.print(credit_table(credit["models"]))
     console.print(reasons_line(credit["models"]["linear"]))
-    console.print(funnel_line(funnel))
+    console.print(funnel_line(await _get(client, "/v1/reports/funnel?by=channel", administrator)))
 
 
 def _say_where(screen: Screen, url: str, keys: Keys) -> None:
