@@ -11,8 +11,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.reports.attribution import as_table, attribution
+from app.reports import attribution as attribution_report
+from app.reports import conversions as conversion_list
+from app.reports.conversions import ConversionFilters
+from app.reports.explanation import ExplainFilters, explanation
 from app.reports.parameters import AttributionFilters
+from app.reports.people import PeopleFilters, journey, people
 from app.reports.status import status
 from app.sites.authorisation import reading_site
 from app.sites.site import Site
@@ -38,8 +42,41 @@ async def report_attribution(
 ) -> dict[str, Any] | Response:
     """Which channels (campaigns, pages, …) earned the conversions and their money, to the cent."""
     async with _snapshot(request) as connection:
-        answer = await attribution(connection, site, filters, datetime.now(UTC))
-    return _csv(as_table(answer, filters), "attribution") if filters.format == "csv" else answer
+        answer = await attribution_report.attribution(connection, site, filters, datetime.now(UTC))
+    return _csv(attribution_report.as_table(answer, filters), "attribution") if filters.format == "csv" else answer
+
+
+@router.get("/v1/conversions", tags=["reports"], response_model=None)
+async def list_conversions(
+    request: Request, site: ReadingSite, filters: Annotated[ConversionFilters, Query()]
+) -> dict[str, Any] | Response:
+    """The conversions behind a number, the latest first; `next` is the cursor of the next page."""
+    async with _snapshot(request) as connection:
+        answer = await conversion_list.conversions(connection, site, filters)
+    return _csv(conversion_list.as_table(answer), "conversions") if filters.format == "csv" else answer
+
+
+@router.get("/v1/conversions/{conversion_id}/explain", tags=["reports"])
+async def explain_conversion(
+    request: Request, conversion_id: str, site: ReadingSite, filters: Annotated[ExplainFilters, Query()]
+) -> dict[str, Any]:
+    """Which touches earned a conversion, by which rule, which were left out and why, and what ties them to its people."""
+    async with _snapshot(request) as connection:
+        return await explanation(connection, site, conversion_id, filters)
+
+
+@router.get("/v1/people", tags=["people"])
+async def find_people(request: Request, site: ReadingSite, filters: Annotated[PeopleFilters, Query()]) -> dict[str, Any]:
+    """Whom an e-mail address, phone number or user ID belongs to."""
+    async with _snapshot(request) as connection:
+        return await people(connection, site, filters)
+
+
+@router.get("/v1/people/{member_id}/journey", tags=["people"])
+async def journey_of_person(request: Request, member_id: str, site: ReadingSite) -> dict[str, Any]:
+    """What a person did, and why we believe that it is one; any key's or visitor's ID leads to its person."""
+    async with _snapshot(request) as connection:
+        return await journey(connection, site, member_id)
 
 
 # ---------------------------------------------------------------- how the service is

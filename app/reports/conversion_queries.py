@@ -1,0 +1,239 @@
+"""Conversions one by one, and what stands behind one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, or_, select, tuple_
+
+from app import tables
+from app.attribution.queries import DIRECT, Question, counted, dimension, is_in_reach
+from app.db import micros
+
+KEY = ("kind", "holder_id", "fact_id")
+LABELS = ("channel", "source", "medium", "campaign", "term", "content", "referrer")
+"""Dimensions that an origin's label gives."""
+_DEAL_KINDS = ("opportunity", "customer")
+
+
+def _site(table: Any) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = table.site_id == bindparam("site_id")
+    return condition
+
+
+def _same(left: Any, right: Any) -> ColumnElement[bool]:
+    return and_(_site(left), *(left[name] == right[name] for name in KEY))
+
+
+def conversions_of_interval(question: Question, labels: dict[str, str], *, is_next: bool) -> Select[Any]:
+    """A row a conversion with an entry in the interval, the latest first, by (counted_at, holder, fact): at most `:limit`.
+
+    A conversion stands where its first entry within the interval does. `minor` is what its money changed by within the
+    interval, `counts` whether it was counted there. With `is_next`, the rows after `:after_at`, `:after_holder`, `:after_fact`.
+    With `labels`, only conversions with a touch in reach whose label has these values. Index: `ix_ledger_entries__counted`.
+    """
+    entry, earlier = tables.ledger_entries.c, tables.ledger_entries.alias("earlier_entries").c
+    is_first = ~exists().where(_same(earlier, entry), earlier.entry < entry.entry, *_within(question, earlier))
+    # Nothing ties an entry's number to its time, so 'first' goes by number: each conversion has exactly one such entry.
+    conditions = [*counted(question), is_first]
+    if is_next:
+        after = tuple_(bindparam("after_at", type_=BigInteger), bindparam("after_holder"), bindparam("after_fact"))
+        conditions.append(tuple_(entry.counted_at, entry.holder_id, entry.fact_id) < after)
+    if labels:
+        conditions.append(_has_touch(question, labels))
+    return (
+        _described(question)
+        .where(*conditions)
+        .order_by(entry.counted_at.desc(), entry.holder_id.desc(), entry.fact_id.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+def conversion_of_key(question: Question) -> Select[Any]:
+    """At most one row: the conversion that the question names. Index: the primary keys."""
+    return _described(question).where(*counted(question), tables.ledger_entries.c.entry == 0)
+
+
+def _within(question: Question, entry: Any) -> list[ColumnElement[bool]]:
+    bounds = []
+    if question.starts_at is not None:
+        bounds.append(entry.counted_at >= bindparam("starts_at", type_=BigInteger))
+    if question.ends_at is not None:
+        bounds.append(entry.counted_at < bindparam("ends_at", type_=BigInteger))
+    return bounds
+
+
+def _described(question: Question) -> Select[Any]:
+    entry, conversion, deal = tables.ledger_entries.c, tables.conversions.c, tables.deals.c
+    other = tables.ledger_entries.alias("other_entries").c
+    is_deal = and_(conversion.kind.in_(_DEAL_KINDS), conversion.person_id == "")
+    of_deal = and_(_site(deal), deal.space == entry.holder_id, deal.deal_id == entry.fact_id, is_deal)
+    sums = (
+        select(
+            cast(func.coalesce(func.sum(other.after_minor - other.before_minor), 0), BigInteger),
+        )
+        .where(_same(other, entry), *_within(question, other))
+        .scalar_subquery()
+    )
+    counts = select(func.max(other.counts)).where(_same(other, entry), *_within(question, other)).scalar_subquery()
+    net = select(func.sum(other.after_minor - other.before_minor)).where(_same(other, entry)).scalar_subquery()
+    return (
+        select(
+            *(entry[name] for name in KEY),
+            entry.counted_at,
+            conversion.occurred_at,
+            conversion.currency,
+            conversion.has_people,
+            conversion.person_id,
+            conversion.lead_at,
+            conversion.opportunity_at,
+            deal.space,
+            deal.deal_id,
+            deal.name,
+            deal.outcome,
+            deal.company_name,
+            deal.type,
+            deal.url,
+            sums.label("minor"),
+            counts.label("counts"),
+            cast(net, BigInteger).label("net_minor"),
+            case((is_deal, _is_repeat()), else_=false()).label("is_repeat"),
+        )
+        .join_from(tables.ledger_entries, tables.conversions, _same(conversion, entry))
+        .outerjoin(tables.deals, of_deal)
+    )
+
+
+def _is_repeat() -> ColumnElement[bool]:
+    """Whether a person of the conversion, or its company, had won a deal before. Index: `ix_conversion_people__person`,
+    `ix_deals__company`."""
+    conversion, deal = tables.conversions.c, tables.deals.c
+    person, other, won = (
+        tables.conversion_people.alias("its_people").c,
+        tables.conversion_people.alias("earlier_people").c,
+        tables.conversions.alias("earlier_wins").c,
+    )
+    is_earlier = and_(
+        won.kind == "customer",
+        won.occurred_at < conversion.occurred_at,
+        tuple_(won.holder_id, won.fact_id) != tuple_(conversion.holder_id, conversion.fact_id),
+    )
+    by_person = exists().where(
+        _same(person, conversion),
+        _site(other),
+        other.person_id == person.person_id,
+        other.kind == "customer",
+        _same(won, other),
+        is_earlier,
+    )
+    theirs = tables.deals.alias("deals_of_company").c
+    by_company = exists().where(
+        deal.company_id.is_not(None), _site(theirs), theirs.space == deal.space, theirs.company_id == deal.company_id,
+        _site(won), won.holder_id == theirs.space, won.fact_id == theirs.deal_id, is_earlier,
+    )  # fmt: skip
+    return or_(by_person, by_company)
+
+
+def _has_touch(question: Question, labels: dict[str, str]) -> ColumnElement[bool]:
+    touch, conversion = tables.journey_touches.c, tables.conversions.c
+    label = tables.origin_labels
+    named = (dimension(name) == bindparam(f"label_{name}") for name in labels)
+    return (
+        exists()
+        .select_from(tables.journey_touches.outerjoin(label, and_(_site(label.c), label.c.origin_id == touch.origin_id)))
+        .where(_same(touch, conversion), is_in_reach(question, micros(conversion.occurred_at)), *named)
+    )
+
+
+def people_of_conversion() -> Select[Any]:
+    """A row a person of the conversion (`:kind`, `:holder_id`, `:fact_id`). Index: the primary key."""
+    person = tables.conversion_people.c
+    return select(person.person_id).where(_site(person), *_named(person)).order_by(person.person_id)
+
+
+def people_of_conversions() -> Select[Any]:
+    """A row a person of each of the conversions `:keys`, a list of (kind, holder, fact). Index: the primary key."""
+    person = tables.conversion_people.c
+    columns = [person[name] for name in KEY]
+    return (
+        select(*columns, person.person_id)
+        .where(_site(person), tuple_(*columns).in_(bindparam("keys", expanding=True)))
+        .order_by(person.person_id)
+    )
+
+
+def _named(columns: Any) -> list[ColumnElement[bool]]:
+    return [columns[name] == bindparam(name) for name in KEY]
+
+
+def touches_of_conversion(question: Question) -> Select[Any]:
+    """A row a touch of the conversion's whole journey, in order: its labels, its page, whose span it lies in, and whether it is
+    in the look-back (`is_recent`) and Direct. Index: the primary keys of all that it reads."""
+    touch, conversion, label, event, span = (
+        tables.journey_touches.c, tables.conversions.c, tables.origin_labels.c, tables.events.c, tables.visitor_spans.c,
+    )  # fmt: skip
+    any_channel = Question(**{**vars(question), "exclude_direct": False})
+    joined = (
+        tables.journey_touches.join(tables.conversions, _same(conversion, touch))
+        .outerjoin(tables.origin_labels, and_(_site(label), label.origin_id == touch.origin_id))
+        .outerjoin(tables.events, and_(_site(event), event.visitor_id == touch.touch_visitor_id, event.event_id == touch.touch_event_id))
+        .outerjoin(
+            tables.visitor_spans,
+            and_(
+                _site(span),
+                span.visitor_id == touch.touch_visitor_id,
+                span.starts_at <= touch.occurred_at,
+                span.ends_at > touch.occurred_at,
+            ),
+        )
+    )
+    return (
+        select(
+            touch.touch_visitor_id.label("visitor_id"),
+            touch.touch_event_id.label("event_id"),
+            touch.occurred_at,
+            *(dimension(name).label(name) for name in LABELS),
+            dimension("landing_page").label("landing_page"),
+            label.rule,
+            event.type,
+            span.person_id,
+            is_in_reach(any_channel, micros(conversion.occurred_at)).label("is_recent"),
+            (func.coalesce(label.channel, "") == DIRECT).label("is_direct"),
+        )
+        .select_from(joined)
+        .where(_site(touch), *_named(touch))
+        .order_by(touch.position)
+    )
+
+
+def cap_of_conversion() -> Select[Any]:
+    """At most one row: how many touches the cap left out of the conversion's journey."""
+    journey = tables.journeys.c
+    return select(journey.touches_left_out).where(_site(journey), *_named(journey))
+
+
+def evidence_of_conversion() -> Select[Any]:
+    """A row a span of a visitor of the conversion's people, begun by the conversion: the fact that ties the visitor to the person.
+
+    `is_event` tells an event of that visitor from a CRM fact. Index: `ix_visitor_spans__person`, the primary key of `events`.
+    """
+    person, span, conversion = tables.conversion_people.c, tables.visitor_spans.c, tables.conversions.c
+    return (
+        select(span.visitor_id, span.person_id, span.starts_at, span.ends_at, span.fact_id, span.link_id, _is_event(span).label("is_event"))
+        .select_from(tables.conversion_people)
+        .join(tables.conversions, _same(conversion, person))
+        .join(tables.visitor_spans, and_(_site(span), span.person_id == person.person_id))
+        .where(_site(person), *_named(person), span.starts_at <= conversion.occurred_at)
+        .order_by(span.person_id, span.starts_at, span.visitor_id)
+    )
+
+
+def _is_event(span: Any) -> ColumnElement[bool]:
+    event = tables.events.c
+    return exists().where(_site(event), event.visitor_id == span.visitor_id, event.event_id == span.fact_id)
+
+
+def channels() -> Select[Any]:
+    """A row a channel that some origin of the site has."""
+    label = tables.origin_labels.c
+    return select(label.channel).where(_site(label)).distinct().order_by(label.channel)

@@ -1,0 +1,147 @@
+"""The conversions behind a number, page by page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import ids
+from app.attribution.queries import MILLION
+from app.errors import NotFound, Unprocessable
+from app.money import as_decimal_text
+from app.reports.conversion_queries import KEY, LABELS, channels, conversions_of_interval, people_of_conversions
+from app.reports.figures import as_csv, as_number, as_rfc3339
+from app.reports.parameters import MONEY_OF_KIND, Filters, Format, Grouping, ModelOrAll, check_kind
+from app.sites.site import Site
+from app.tables import to_micros
+
+COLUMNS = ("id", "kind", "occurred_at", "counted_at", "person_id", "deal_id", "name", "conversions", "amount", "currency", "is_repeat")
+"""What the list has as CSV."""
+
+
+class ConversionFilters(Filters):
+    """`GET /v1/conversions`: those of the attribution report, and labels that a touch in reach must have."""
+
+    channel: str | None = Field(None, max_length=200, description="Only conversions with a touch of this channel in reach.")
+    source: str | None = Field(None, max_length=1_000, description="… of this source.")
+    medium: str | None = Field(None, max_length=1_000, description="… of this medium.")
+    campaign: str | None = Field(None, max_length=1_000, description="… of this campaign.")
+    term: str | None = Field(None, max_length=1_000, description="… of this term.")
+    content: str | None = Field(None, max_length=1_000, description="… of this content.")
+    referrer: str | None = Field(None, max_length=1_000, description="… from this referrer.")
+    limit: int = Field(50, ge=1, le=500, description="Rows a page.")
+    cursor: str | None = Field(None, max_length=5_000, description="`next` of the page before.")
+    model: ModelOrAll | None = Field(
+        None, description="Taken so that a report's address can be reused; every model has the same conversions."
+    )
+    by: Grouping | None = Field(None, description="Taken likewise.")
+    format: Format = "json"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels asked for, by dimension."""
+        return {name: value for name in LABELS if (value := getattr(self, name)) is not None}
+
+
+def key_of(public_id: str) -> dict[str, str]:
+    """Kind, holder and fact of a public conversion ID. NotFound if it is none."""
+    try:
+        return dict(zip(KEY, ids.parts_of(public_id), strict=True))
+    except ValueError:
+        raise NotFound("There is no conversion of that ID. IDs stand in `GET /v1/conversions`.") from None
+
+
+async def conversions(connection: AsyncConnection, site: Site, filters: ConversionFilters) -> dict[str, Any]:
+    """One page of conversions, the latest counted first, and `next`, the cursor of the page after it (null: none)."""
+    question = filters.question(site)
+    await check_kind(connection, site, filters.conversion)
+    await _check_channel(connection, site, filters.channel)
+    labels = {f"label_{name}": value for name, value in filters.labels.items()}
+    statement = conversions_of_interval(question, filters.labels, is_next=filters.cursor is not None)
+    parameters = {**question.parameters, **labels, **_after(filters.cursor), "limit": filters.limit + 1}
+    rows = (await connection.execute(statement, parameters)).mappings().all()
+    page = rows[: filters.limit]
+    people = await people_by_conversion(connection, site, page)
+    return {
+        "conversions": [described(row, people[_key(row)], site) for row in page],
+        "next": _cursor(page[-1]) if len(rows) > filters.limit else None,
+    }
+
+
+def as_table(answer: dict[str, Any]) -> str:
+    """A page as CSV."""
+    return as_csv(COLUMNS, ([_cell(row, column) for column in COLUMNS] for row in answer["conversions"]))
+
+
+def _cell(row: dict[str, Any], column: str) -> object:
+    return (row["deal"] or {}).get(column) if column in ("deal_id", "name") else row[column]
+
+
+def described(row: RowMapping, people: Sequence[str], site: Site) -> dict[str, Any]:
+    """One conversion. `amount` is its net now, in its own currency; `conversions` and the change of money are those of the interval."""
+    currency = row["currency"] or site.settings.currency
+    money = MONEY_OF_KIND.get(row["kind"])
+    changed = {money: as_decimal_text(row["minor"], currency)} if money else {}
+    return {
+        "id": ids.public(*_key(row)),
+        "kind": row["kind"],
+        "occurred_at": as_rfc3339(row["occurred_at"]),
+        "counted_at": as_rfc3339(row["counted_at"]),
+        "conversions": as_number(row["counts"] * MILLION),
+        **changed,
+        "amount": as_decimal_text(row["net_minor"], currency) if money else None,
+        "currency": currency if money else None,
+        "person_id": ids.public(people[0]) if people else None,
+        "people": [ids.public(person) for person in people],
+        "deal": _deal(row),
+        "is_repeat": bool(row["is_repeat"]),
+    }
+
+
+def _deal(row: RowMapping) -> dict[str, Any] | None:
+    if row["deal_id"] is None:
+        return None
+    return {name: row[name] for name in ("space", "deal_id", "name", "outcome", "company_name", "type", "url")}
+
+
+async def people_by_conversion(connection: AsyncConnection, site: Site, rows: Iterable[RowMapping]) -> dict[tuple[str, ...], list[str]]:
+    """The people of each conversion, by its key."""
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    keys = [_key(row) for row in rows]
+    if keys:
+        for person in await connection.execute(people_of_conversions(), {"site_id": site.site_id, "keys": keys}):
+            found[person.kind, person.holder_id, person.fact_id].append(person.person_id)
+    return found
+
+
+def _key(row: RowMapping) -> tuple[str, ...]:
+    return tuple(row[name] for name in KEY)
+
+
+def _cursor(row: RowMapping) -> str:
+    return ids.public(row["counted_at"].isoformat(), row["holder_id"], row["fact_id"])
+
+
+def _after(cursor: str | None) -> dict[str, Any]:
+    """Parameters of the page after a cursor. Unprocessable if it is none of ours."""
+    if cursor is None:
+        return {}
+    try:
+        moment, holder, fact = ids.parts_of(cursor)
+        return {"after_at": to_micros(datetime.fromisoformat(moment)), "after_holder": holder, "after_fact": fact}
+    except (ValueError, TypeError, OverflowError):
+        raise Unprocessable("Unknown cursor: take `next` of the page before.") from None
+
+
+async def _check_channel(connection: AsyncConnection, site: Site, channel: str | None) -> None:
+    if channel is None:
+        return
+    known = list(await connection.scalars(channels(), {"site_id": site.site_id}))
+    if channel not in known:
+        raise Unprocessable(f"Unknown channel {channel[:60]!r}; allowed: {', '.join(known)}.")
