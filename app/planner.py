@@ -39,9 +39,9 @@ def _of_table(described: Table, schema: str) -> Iterable[dict[str, str]]:
 
 def _row(name: str, index: str, columns: list[str], rows: int, *, is_unique: bool) -> dict[str, str]:
     left, averages = rows, []
-    for place, column in enumerate(columns, 1):
+    for place, part in enumerate(columns, 1):
         is_whole_key = is_unique and place == len(columns)
-        left = 1 if is_whole_key else max(2, left // _DISTINCT.get(column, 100_000))
+        left = 1 if is_whole_key else max(2, left // _DISTINCT.get(part, 100_000))
         averages.append(left)
     return {"tbl": name, "idx": index, "stat": " ".join(map(str, [rows, *averages]))}
 
