@@ -89,7 +89,7 @@ def _row(cells: dict[str, str], problem: str) -> _Row:
         _count(cells.get("total_null") or "0", "total_null"),
         _value(cells.get("total_conversion_value") or "0"),
     )
-    if not all(row.channels):
+    if not all(channel.strip("> ") == channel != "" for channel in row.channels):
         raise ValueError("the path has an empty channel")
     if len(row.channels) > LONGEST_PATH:
         raise ValueError(f"the path has more than {LONGEST_PATH} touches")
