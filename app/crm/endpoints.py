@@ -21,9 +21,24 @@ from app.sites.site import Site
 router = APIRouter(tags=["crm"])
 
 DOOR = "webhook"
+# Read as bytes, because that is what is signed; so the schema is told to the documentation by hand.
+_MESSAGE = {
+    "type": "object",
+    "required": ["type", "data"],
+    "properties": {
+        "type": {"type": "string", "enum": list(generic.TYPES)},
+        "timestamp": {"type": "string", "format": "date-time", "description": "When it happened; absent: when it was sent."},
+        "data": {"type": "object", "description": "A deal, a contact or an activity."},
+    },
+}
+_SIGNED = [
+    {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+]
+_DOCUMENTED = {"parameters": _SIGNED, "requestBody": {"required": True, "content": {"application/json": {"schema": _MESSAGE}}}}
 
 
-@router.post("/v1/webhooks/{connection_id}", status_code=202)
+@router.post("/v1/webhooks/{connection_id}", status_code=202, openapi_extra=_DOCUMENTED)
 async def receive(request: Request, connection_id: str) -> Accepted:
     """Take one message of a CRM. What is signed but cannot be understood is set aside, and the sender need not repeat it."""
     received_at = time.time_ns() // 1_000

@@ -253,3 +253,5 @@ _BUILDERS: dict[str, Callable[[Message, dict[str, Any]], Fact]] = {
     "deal.churned": _deal_fact("churned"),
 }
 """By type of the message: what makes a fact of its data."""
+TYPES = tuple(_BUILDERS)
+"""Every type that is understood."""

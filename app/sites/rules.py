@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.db import insert_new
 from app.errors import Unprocessable
-from app.log_rows import insert_rows
+from app.log.rows import insert_rows
 from app.sites.days import day_starts
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
