@@ -38,7 +38,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url, pool_size) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
         # SQLite's own waiting is neither fair nor quick to wake: inside one process, writers queue here.
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -57,7 +57,7 @@ class Database:
             async with self.engine.begin() as connection:
                 yield connection
             return
-        async with self._turn, self.engine.connect() as connection:
+        async with self.turn, self.engine.connect() as connection:
             await connection.execution_options(begin="IMMEDIATE")
             async with connection.begin():
                 yield connection
@@ -117,7 +117,7 @@ class Database:
                 raise
             await connection.commit()
             return
-        async with self._turn:
+        async with self.turn:
             await connection.execution_options(begin="IMMEDIATE")
             async with connection.begin():
                 yield
@@ -154,19 +154,24 @@ def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA temp_store=MEMORY")
-        cursor.execute("PRAGMA cache_size=-65536")
-        cursor.execute("PRAGMA mmap_size=1073741824")
-        cursor.close()
+        prepare_sqlite(connection)
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
 
     return engine
+
+
+def prepare_sqlite(connection: Any) -> None:
+    """Set a new connection up: what is committed is on disk, and readers never wait for the writer."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute("PRAGMA mmap_size=1073741824")
+    cursor.close()
 
 
 def _postgresql_engine(url: URL, pool_size: int) -> AsyncEngine:

@@ -130,7 +130,7 @@ async def test_a_poisoned_row_in_a_group_costs_only_itself(database: Database, l
     await assert_rows(database, tables.quarantine, ["site_id", "door", "is_trusted"], [["default", "log", False]])
 
 
-@pytest.mark.parametrize("bad", [{"title": "half a pair \ud800"}])
+@pytest.mark.parametrize("bad", [{"sequence": 2**63}, {"title": "half a pair \ud800"}, {"occurred_at": 2**70}])
 async def test_what_a_driver_cannot_even_send_is_set_aside_too(database: Database, log: Log, bad: dict[str, Any]) -> None:
     first, second = await asyncio.gather(log.append([event("1")]), log.append([event("2", **bad)]))
 

@@ -1,7 +1,8 @@
 """Multi-row INSERTs of the log: one statement a table, its rows in one parameter for each column or for all.
 
 The text of a statement depends on the table only, so the drivers prepare it once: PostgreSQL gets an array for each
-column (`unnest`), SQLite one JSON text of all rows (`json_each`).
+column (`unnest`), SQLite one JSON text of all rows (`json_each`). On SQLite, `executemany` takes a third less work, but
+asks for Python's global lock at each row, for which a busy event loop lets it wait up to 5 ms.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Integer, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
@@ -31,6 +32,10 @@ class Rows:
 
     def __init__(self, rows: Iterable[tuple[Table, dict[str, Any]]]) -> None:
         self._by_table: dict[Table, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self.extend(rows)
+
+    def extend(self, rows: Iterable[tuple[Table, dict[str, Any]]]) -> None:
+        """More rows."""
         for table, row in rows:
             self.add(table, row)
 
@@ -61,18 +66,11 @@ def key_columns(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.primary_key.columns)
 
 
-async def insert_rows(
-    connection: AsyncConnection, is_sqlite: bool, table: Table, rows: Sequence[dict[str, Any]]
-) -> list[tuple[Any, ...]]:
-    """Write rows (each key once, in order of keys). Answers the keys of the new ones, for gates, origins and forms.
-
-    A row that is there already stays as it is, but for `contacts` (see `_rank`) and the counts of `drops`.
-    """
-    if not rows:
-        return []
-    parameters = _as_json(table, rows) if is_sqlite else _as_arrays(table, rows)
-    result = await connection.exec_driver_sql(_statement(table, is_sqlite), parameters)
-    return [tuple(row) for row in result] if result.returns_rows else []
+async def insert_rows(connection: AsyncConnection, is_sqlite: bool, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows (each key once) on a connection of the engine: for whoever writes many at a time beside the log."""
+    if rows:
+        parameters = (as_json(table, rows),) if is_sqlite else tuple(as_arrays(table, rows))
+        await connection.exec_driver_sql(statement(table, is_sqlite=is_sqlite), parameters)
 
 
 def _rank(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -92,7 +90,11 @@ def _rank_in_sql(table: str) -> str:
 
 
 @cache
-def _statement(table: Table, is_sqlite: bool) -> str:
+def statement(table: Table, *, is_sqlite: bool) -> str:
+    """Writes rows of a table, each key once. Answers the keys of those that are new, for gates, origins and forms.
+
+    A row that is there already stays as it is, but for `contacts` (see `_rank`) and the counts of `drops`.
+    """
     names = ", ".join(column.name for column in _columns(table))
     rows = _rows_of_json(table) if is_sqlite else _rows_of_arrays(table)
     returning = f" RETURNING {', '.join(key_columns(table))}" if table in _GATES or table in _HAVE_LABELS else ""
@@ -151,10 +153,16 @@ def _column_values(table: Table, rows: Sequence[dict[str, Any]]) -> Iterator[lis
         yield [_micros(value) for value in values] if is_time else values
 
 
-def _as_arrays(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[Any, ...]:
-    return tuple(_column_values(table, rows))
+def as_arrays(table: Table, rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """Parameters of the statement on PostgreSQL."""
+    return list(_column_values(table, rows))
 
 
-def _as_json(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[str]:
+def as_json(table: Table, rows: Sequence[dict[str, Any]]) -> str:
+    """The one parameter of the statement on SQLite. OverflowError for a number beyond 64 bits, which JSON would make a fraction."""
+    columns = list(_column_values(table, rows))
+    for values, column in zip(columns, _columns(table), strict=True):
+        if isinstance(column.type, Integer | tables.Moment) and any(value is not None and abs(value) >= 2**63 for value in values):
+            raise OverflowError(f"{table.name}.{column.name} is beyond 64 bits")
     # Not ASCII only: half a surrogate pair must fail here, as it does on PostgreSQL, and not be stored as an escape.
-    return (json.dumps(list(zip(*_column_values(table, rows), strict=True)), ensure_ascii=False, separators=(",", ":")),)
+    return json.dumps(list(zip(*columns, strict=True)), ensure_ascii=False, separators=(",", ":"))
