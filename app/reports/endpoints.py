@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.reports import attribution as attribution_report
 from app.reports import conversions as conversion_list
+from app.reports import funnel as funnel_report
 from app.reports.conversions import ConversionFilters
 from app.reports.explanation import ExplainFilters, explanation
-from app.reports.parameters import AttributionFilters
+from app.reports.parameters import AttributionFilters, FunnelFilters
 from app.reports.people import PeopleFilters, journey, people
 from app.reports.status import status
 from app.sites.authorisation import reading_site
@@ -44,6 +45,14 @@ async def report_attribution(
     async with _snapshot(request) as connection:
         answer = await attribution_report.attribution(connection, site, filters, datetime.now(UTC))
     return _csv(attribution_report.as_table(answer, filters), "attribution") if filters.format == "csv" else answer
+
+
+@router.get("/v1/reports/funnel", tags=["reports"], response_model=None)
+async def report_funnel(request: Request, site: ReadingSite, filters: Annotated[FunnelFilters, Query()]) -> dict[str, Any] | Response:
+    """How far the people have come whose first touch lies in the interval."""
+    async with _snapshot(request) as connection:
+        answer = await funnel_report.funnel(connection, site, filters, datetime.now(UTC))
+    return _csv(funnel_report.as_table(answer, filters), "funnel") if filters.format == "csv" else answer
 
 
 @router.get("/v1/conversions", tags=["reports"], response_model=None)
