@@ -67,16 +67,21 @@ def test_markers_are_read() -> None:
 
 
 def test_the_wheel_holds_every_file_of_the_service_and_migrates(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    run("-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path), folder=ROOT)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as opened:
         opened.extractall(tmp_path / "installed")
         shipped = set(opened.namelist())
     assert tracked("app", "migrations") <= shipped
     code = f"import migrations; from app.migrate import upgrade; upgrade('sqlite:///{tmp_path}/new.db'); print(migrations.__file__)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "installed", check=True, capture_output=True, text=True)
-    assert done.stdout.startswith(str(tmp_path))
+    assert run("-c", code, folder=tmp_path / "installed").startswith(str(tmp_path))
+
+
+def run(*arguments: str, folder: Path) -> str:
+    """What a Python process prints that must succeed."""
+    done = subprocess.run([sys.executable, *arguments], cwd=folder, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def tracked(*folders: str) -> set[str]:
