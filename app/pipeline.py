@@ -43,7 +43,7 @@ STAGES: tuple[Stage, ...] = (
 _FIRST_BATCH = 500
 _LARGEST_BATCH = 20_000
 _SQLITE_SWAP_SECONDS = 0.05
-_POSTGRESQL_STAGE_SECONDS = 1.0
+_POSTGRESQL_STAGE_SECONDS = 3.0
 _IDLE_SECONDS = 0.25
 
 log = structlog.get_logger(__name__)
@@ -308,7 +308,10 @@ async def _rebuild_keys(worker: Worker, stage: Stage, site: Site, after: tuple[s
         began = time.perf_counter()
     async with database.swapping(connection):
         await worker.locks.confirm(connection, site.site_id)
-        if last is not None:
+        if last is None:
+            # What a rebuild from nothing has just filled, the next stages join with.
+            await swap.analyse(connection, *(target.table for target in stage.targets))
+        else:
             await swap.swap(connection, database.is_sqlite, stage, site, None, enqueue=False)
         await connection.execute(_moved_cursor(site, stage, last, max(1, keys_left - count)))
     worker.learn(stage, time.perf_counter() - began, count >= limit)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.identity import queries
 from app.sites.site import Site
-from app.swap import Enqueue, Stage, Target, clear, is_dirty, of_site
+from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty, of_site
 
 
 async def compute(connection: AsyncConnection, site: Site) -> None:
@@ -29,11 +29,13 @@ async def _reach(connection: AsyncConnection, here: dict[str, str]) -> None:
     await connection.execute(clear(tables.staged_keys), here)
     await connection.execute(clear(tables.staged_links), here)
     found = (await connection.execute(queries.seeds(), here)).rowcount
+    await analyse(connection, tables.staged_keys)
     reached_in = 0
     while found:
         await connection.execute(queries.links_reached(), {**here, "round": reached_in})
         found = (await connection.execute(queries.keys_reached(), {**here, "round": reached_in})).rowcount
         reached_in += 1
+    await analyse(connection, tables.staged_keys, tables.staged_links)
 
 
 async def _label(connection: AsyncConnection, site_id: str) -> None:

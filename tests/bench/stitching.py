@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -28,14 +27,12 @@ from tests.bench.load import SITE, fill_log
 @contextmanager
 def fresh_databases() -> Iterator[dict[str, str]]:
     """URLs of an empty migrated database of each kind; gone afterwards."""
-    runtime_dir = postgresql.make_runtime_dir()
+    postgresql.make_folder()
     with TemporaryDirectory() as folder, postgresql.server(durable=True) as server:
         urls = {"sqlite": f"sqlite:///{Path(folder) / 'bench.db'}", "postgresql": postgresql.create_database(server, "bench")}
         for url in urls.values():
             upgrade(url)
         yield urls
-    if runtime_dir is not None:
-        shutil.rmtree(runtime_dir, ignore_errors=True)
 
 
 async def prepare(url: str, events: int) -> Database:
