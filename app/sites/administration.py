@@ -95,7 +95,7 @@ def checked_settings(before: SiteSettings, changes: Mapping[str, Any]) -> SiteSe
 
 
 def unprocessable(error: ValidationError) -> Unprocessable:
-    """What a caller is told of values that are not allowed. It echoes none of them: one may be a secret in the wrong place."""
+    """What a caller is told of values that are not allowed: where, and why. Not the input, which may be a secret."""
     found = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"].removeprefix("Value error, ")} for each in error.errors()]
     in_words = "; ".join(f"{each['where']}: {each['what']}" if each["where"] else each["what"] for each in found)
     return Unprocessable(in_words, errors=found)
@@ -176,11 +176,8 @@ async def change_key(
     site_ids: Sequence[str] | None = None,
 ) -> None:
     """Change what is given of a key that is not revoked. A secret key's sites are added or taken away; see `Caller.home_ids`."""
-    rows = (await connection.execute(live_rows_of_key(), {"of_key": key_id})).all()
-    if not rows:
-        raise NotFound(f"There is no live key {key_id[:64]!r}.")
-    is_secret = rows[0].kind == "secret"
-    if not is_secret and (scopes is not None or site_ids is not None):
+    row, before = await _live_key(connection, key_id)
+    if row["kind"] == "write" and (scopes is not None or site_ids is not None):
         raise Unprocessable("Of a write key only the label can be changed.")
     values = {} if label is None else {"label": label}
     if scopes is not None:
@@ -188,8 +185,13 @@ async def change_key(
     if values:
         await connection.execute(update(tables.keys).where(_is_live_key()).values(values), {"of_key": key_id})
     if site_ids is not None:
-        changed = (await connection.execute(live_rows_of_key(), {"of_key": key_id})).mappings().first()
-        await _change_sites(connection, changed or {}, {each.site_id for each in rows}, set(site_ids), now)
+        await _change_sites(connection, {**row, **values}, before, set(site_ids), now)
+
+
+async def add_site_to_key(connection: AsyncConnection, key_id: str, site_id: str, now: datetime) -> None:
+    """Let a live secret key serve one more site, where it is named. NotFound if there is no such key."""
+    row, before = await _live_key(connection, key_id)
+    await _change_sites(connection, row, before, before | {site_id}, now)
 
 
 async def revoke_key(connection: AsyncConnection, key_id: str, now: datetime, *, site_ids: Sequence[str] | None = None) -> None:
@@ -233,6 +235,14 @@ def key_rows(key: NewKey) -> list[dict[str, Any]]:
         "created_at": key.created_at,
     }
     return [{"site_id": site_id, **shared} for site_id in key.site_ids]
+
+
+async def _live_key(connection: AsyncConnection, key_id: str) -> tuple[Mapping[Any, Any], set[str]]:
+    """(one of its rows, its sites) of a key that is not revoked. NotFound if there is none."""
+    rows = (await connection.execute(live_rows_of_key(), {"of_key": key_id})).mappings().all()
+    if not rows:
+        raise NotFound(f"There is no live key {key_id[:64]!r}.")
+    return rows[0], {row["site_id"] for row in rows}
 
 
 async def _change_sites(connection: AsyncConnection, row: Mapping[Any, Any], before: set[str], after: set[str], now: datetime) -> None:

@@ -76,7 +76,7 @@ async def create_site(request: Request, new: NewSite, caller: Admin) -> dict[str
     wanted = SiteSettings(**{name: getattr(new, name) for name in SiteSettings.model_fields})
     async with request.app.state.database.write() as connection:
         site = await administration.create_site(connection, new.id, wanted, now)
-        await administration.change_key(connection, caller.key_id, now, site_ids=[*caller.site_ids, site.site_id])
+        await administration.add_site_to_key(connection, caller.key_id, site.site_id, now)
     _forget(request, site.site_id)
     return _site_shown(site)
 
@@ -216,6 +216,7 @@ async def change_key(request: Request, key_id: str, changes: KeyChanges, caller:
 async def revoke_key(request: Request, key_id: str, caller: Admin) -> Response:
     """Revoke a key, on the sites that the calling key serves. This process refuses it at once, others within two seconds."""
     async with request.app.state.database.write() as connection:
+        await _key(connection, caller, key_id)
         await administration.revoke_key(connection, key_id, _now(), site_ids=caller.site_ids)
     request.app.state.keyring.forget()
     return Response(status_code=204)

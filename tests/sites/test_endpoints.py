@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from typing import Any
 
@@ -141,6 +142,18 @@ async def test_a_key_lives(api: Api) -> None:
     assert (await holder("GET", "/v1/sites"))[0] == 401
     assert (await api("GET", f"/v1/keys/{made['id']}"))[1]["revoked_at"] is not None
     assert (await api("DELETE", f"/v1/keys/{made['id']}"))[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/keys/%00", "/v1/keys/nobody", "/v1/sites/%00", "/v1/connections/%00", "/v1/connections/" + "x" * 300])
+async def test_ids_that_nothing_has(api: Api, path: str) -> None:
+    for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
+        assert (await api(method, path, body))[0] == 404, method
+
+
+async def test_sites_made_at_once_all_reach_their_maker(api: Api) -> None:
+    made = await asyncio.gather(*(api("POST", "/v1/sites", {"id": f"shop{n}"}) for n in range(4)))
+    assert [status for status, _ in made] == [201] * 4
+    assert len((await api("GET", "/v1/sites"))[1]["sites"]) == 5
 
 
 async def test_no_secret_key_is_shown_again(api: Api) -> None:
