@@ -794,3 +794,34 @@ concerned_deals = Table(
     Column("deal_id", Key, primary_key=True),
 )
 """The deals whose conversions are being computed: the dirty ones, and those of dirty people."""
+folded_deals = Table(
+    "folded_deals",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("space", Key, primary_key=True),
+    Column("deal_id", Key, primary_key=True),
+    *(
+        Column(name, Key)
+        for name in (
+            "name", "currency", "closed_on", "stage", "pipeline", "type", "company_id", "company_name", "company_domain", "owner",
+            "lost_reason", "recurring_period", "url", "visitor_id", "contacts_fact_id", "money_field",
+        )
+    ),
+    *(Column(name, BigInteger) for name in ("opened_at", "amount_minor", "recurring_minor", "money_minor", "visitor_named_at")),
+)  # fmt: skip
+"""The last value of each field of the dirty deals; which fact sent the list of contacts; when the visitor was named;
+which field is the deal's money (`amount_minor`, or `recurring_minor` where no amount is known), and what it holds."""
+deal_outcomes = Table(
+    "deal_outcomes",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("space", Key, primary_key=True),
+    Column("deal_id", Key, primary_key=True),
+    Column("outcome", Key, nullable=False),
+    Column("turned_at", BigInteger, nullable=False),
+    Column("fact_id", Key, nullable=False),
+    Column("reopened_at", BigInteger),
+    Column("reopening_fact_id", Key),
+)
+"""The outcome (`won`, `lost`, `reopened`) that holds of the dirty deals that ever had one, the fact that turned it, and
+the fact that last reopened the deal."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, null, or_, select, union_all
+from sqlalchemy import CTE, ColumnElement, Insert, Select, and_, bindparam, case, func, insert, literal, null, or_, select, union_all
 
 from app import tables
+from app.db import micros
 from app.swap import is_dirty, of_site
 
 _BY_STAGE, _OUTRIGHT = 0, 1
@@ -18,16 +19,6 @@ def of_dirty_deals(table: Any) -> ColumnElement[bool]:
     return and_(of_site(table), is_dirty(tables.deals_queue, table.c.space, table.c.deal_id))
 
 
-def in_order(source: Any) -> tuple[ColumnElement[Any], ...]:
-    """The order of facts: two of one instant go by their IDs, so that arrival does not matter."""
-    return (source.occurred_at, source.fact_id)
-
-
-def of_deal(source: Any) -> dict[str, Any]:
-    """A window over one deal's rows in the order of facts."""
-    return {"partition_by": (source.space, source.deal_id), "order_by": in_order(source)}
-
-
 def same_deal(left: Any, right: Any) -> ColumnElement[bool]:
     """Whether two sources (by their columns) speak of one deal."""
     return and_(left.space == right.space, left.deal_id == right.deal_id)
@@ -36,26 +27,27 @@ def same_deal(left: Any, right: Any) -> ColumnElement[bool]:
 def _said() -> Select[Any]:
     """A row for each fact that says the outcome outright."""
     change = tables.deal_changes.c
-    return select(
-        change.space, change.deal_id, change.occurred_at, change.fact_id, literal(_OUTRIGHT).label("way"), change.change.label("change")
-    ).where(of_dirty_deals(tables.deal_changes), change.change.in_(("won", "lost", "reopened")))
+    at = micros(change.occurred_at).label("occurred_at")
+    return select(change.space, change.deal_id, at, change.fact_id, literal(_OUTRIGHT).label("way"), change.change.label("change")).where(
+        of_dirty_deals(tables.deal_changes), change.change.in_(("won", "lost", "reopened"))
+    )
 
 
 def _stages_entered() -> Select[Any]:
     """A row for each stage that a fact sent; `change` is null for a stage that means neither won nor lost."""
     field, stage = tables.deal_fields.c, tables.deal_stages.c
+    at = micros(field.occurred_at).label("occurred_at")
+    means = and_(of_site(tables.deal_stages), stage.space == field.space, stage.stage == field.value)
     return (
-        select(
-            field.space, field.deal_id, field.occurred_at, field.fact_id, literal(_BY_STAGE).label("way"), stage.outcome.label("change")
-        )
-        .join_from(
-            tables.deal_fields,
-            tables.deal_stages,
-            and_(of_site(tables.deal_stages), stage.space == field.space, stage.stage == field.value),
-            isouter=True,
-        )
+        select(field.space, field.deal_id, at, field.fact_id, literal(_BY_STAGE).label("way"), stage.outcome.label("change"))
+        .join_from(tables.deal_fields, tables.deal_stages, means, isouter=True)
         .where(of_dirty_deals(tables.deal_fields), field.field == "stage")
     )
+
+
+def _in_order(source: Any) -> dict[str, Any]:
+    """A window over what was said of one deal, in order."""
+    return {"partition_by": (source.space, source.deal_id), "order_by": (source.occurred_at, source.fact_id, source.way)}
 
 
 def _outcomes() -> CTE:
@@ -65,58 +57,59 @@ def _outcomes() -> CTE:
     outright that a deal is won may go on to move it through stages of its own ('Onboarding').
     """
     said = union_all(_said(), _stages_entered()).cte("outcomes_said")
-    window: Any = {"partition_by": (said.c.space, said.c.deal_id), "order_by": (*in_order(said.c), said.c.way)}
-    number = func.count(said.c.change).over(**window, rows=(None, 0))
-    numbered = select(*said.columns, number.label("outcome_number")).cte("outcomes_numbered")
-    row = numbered.c
+    number = func.count(said.c.change).over(**_in_order(said.c), rows=(None, 0))
+    row = select(*said.columns, number.label("outcome_number")).cte("outcomes_numbered").c
     came_from_stage = func.max(case((and_(row.change.is_not(None), row.way == _BY_STAGE), 1), else_=0)).over(
         partition_by=(row.space, row.deal_id, row.outcome_number)
     )
-    judged = select(
-        row.space, row.deal_id, row.occurred_at, row.fact_id, row.way,
-        case((row.change.is_not(None), row.change), (came_from_stage == 1, literal("reopened")), else_=null()).label("change"),
-    ).cte("outcomes_judged")  # fmt: skip
+    change = case((row.change.is_not(None), row.change), (came_from_stage == 1, literal("reopened")), else_=null())
+    judged = select(row.space, row.deal_id, row.occurred_at, row.fact_id, row.way, change.label("change")).cte("outcomes_judged")
     return select(*judged.columns).where(judged.c.change.is_not(None)).cte("outcomes")
 
 
-def outcome_turns() -> CTE:
+def _turns() -> CTE:
     """A row for each turn of a dirty deal's outcome: a change to something else than held before.
 
-    `from_last` is 1 for the turn that holds now. `reopens`: adjustments before this turn are of an earlier close: a
-    `reopened`, or a win that overrules a loss. Reads `deal_changes`, `deal_fields`, `deal_stages`.
+    A turn reopens the deal if it is `reopened`, or a win that overrules a loss: adjustments before it are of an
+    earlier close. `last_place`, `reopening_place` say which of the deal's turns are the last of all and of those.
     """
     outcome = _outcomes().c
-    window: Any = {"partition_by": (outcome.space, outcome.deal_id), "order_by": (*in_order(outcome), outcome.way)}
-    compared = select(
-        outcome.space, outcome.deal_id, outcome.occurred_at, outcome.fact_id, outcome.way, outcome.change,
-        func.lag(outcome.change).over(**window).label("change_before"),
-    ).cte("outcomes_compared")  # fmt: skip
-    row = compared.c
-    latest_first = (row.occurred_at.desc(), row.fact_id.desc(), row.way.desc())
+    before = func.lag(outcome.change).over(**_in_order(outcome)).label("change_before")
+    row = select(*outcome, before).cte("outcomes_compared").c
     reopens = or_(row.change == "reopened", and_(row.change == "won", row.change_before == "lost"))
-    return (
-        select(
-            row.space, row.deal_id, row.occurred_at, row.fact_id, row.change,
-            case((reopens, 1), else_=0).label("reopens"),
-            func.row_number().over(partition_by=(row.space, row.deal_id), order_by=latest_first).label("from_last"),
-        )
+    turned = (
+        select(*row, reopens.label("reopens"), func.row_number().over(**_in_order(row)).label("place"))
         .where(row.change.is_distinct_from(row.change_before))
-        .cte("outcome_turns")
-    )  # fmt: skip
+        .cte("outcomes_turned")
+    ).c
+    deal: Any = {"partition_by": (turned.space, turned.deal_id)}
+    return select(
+        *turned,
+        func.max(turned.place).over(**deal).label("last_place"),
+        func.max(case((turned.reopens, turned.place))).over(**deal).label("reopening_place"),
+    ).cte("turns")
 
 
-def adjustments_in_force(turns: CTE) -> CTE:
-    """A row for each adjustment of a dirty deal since it was last reopened. Index: the key of `deal_changes`."""
-    turn, change = turns.c, tables.deal_changes.c
-    newest = func.row_number().over(partition_by=(turn.space, turn.deal_id), order_by=turn.from_last)
-    reopenings = (
-        select(turn.space, turn.deal_id, turn.occurred_at, turn.fact_id, newest.label("newest")).where(turn.reopens == 1).cte("reopenings")
-    )
-    last = reopenings.c
-    is_later = or_(change.occurred_at > last.occurred_at, and_(change.occurred_at == last.occurred_at, change.fact_id > last.fact_id))
-    return (
-        select(change.space, change.deal_id, change.occurred_at, change.fact_id, change.amount_minor)
-        .join_from(tables.deal_changes, reopenings, and_(same_deal(last, change), last.newest == 1), isouter=True)
-        .where(of_dirty_deals(tables.deal_changes), change.change == "adjusted", or_(last.space.is_(None), is_later))
-        .cte("adjustments")
-    )
+def outcomes_of_deals() -> Insert:
+    """Rows of `deal_outcomes`. Reads `deal_changes`, `deal_fields`, `deal_stages` by their keys."""
+    turn = _turns().c
+
+    def last(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.max(case((turn.place == turn.last_place, column)))
+
+    def reopening(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.max(case((turn.place == turn.reopening_place, column)))
+
+    rows = select(
+        bindparam("site_id", type_=tables.Key), turn.space, turn.deal_id,
+        last(turn.change), last(turn.occurred_at), last(turn.fact_id), reopening(turn.occurred_at), reopening(turn.fact_id),
+    ).group_by(turn.space, turn.deal_id)  # fmt: skip
+    return insert(tables.deal_outcomes).from_select([c.name for c in tables.deal_outcomes.columns], rows)
+
+
+def is_in_force() -> ColumnElement[bool]:
+    """Whether a row of `deal_changes` is an adjustment since its deal was last reopened, by its row of `deal_outcomes`, if any."""
+    change, outcome = tables.deal_changes.c, tables.deal_outcomes.c
+    at = micros(change.occurred_at)
+    is_later = or_(at > outcome.reopened_at, and_(at == outcome.reopened_at, change.fact_id > outcome.reopening_fact_id))
+    return and_(of_site(tables.deal_changes), change.change == "adjusted", or_(outcome.reopened_at.is_(None), is_later))

@@ -8,7 +8,9 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    Insert,
     Select,
+    Subquery,
     and_,
     bindparam,
     case,
@@ -16,21 +18,31 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    insert,
     or_,
     select,
     union,
 )
 
 from app import tables
-from app.db import least
-from app.deals.outcomes import adjustments_in_force, of_dirty_deals, outcome_turns, same_deal
+from app.db import least, micros
+from app.deals.outcomes import is_in_force, of_dirty_deals, same_deal
 from app.swap import of_site
 
-_PLAIN_FIELDS = (
-    "name", "closed_on", "currency", "stage", "pipeline", "type", "company_id", "company_name", "company_domain", "owner", "lost_reason",
+_TEXTS = (
+    "name", "currency", "closed_on", "stage", "pipeline", "type", "company_id", "company_name", "company_domain", "owner", "lost_reason",
     "recurring_period", "url", "visitor_id",
 )  # fmt: skip
-_NUMBERS = ("amount_minor", "recurring_minor", "opened_at")
+_NUMBERS = ("opened_at", "amount_minor", "recurring_minor")
+_fields = tables.folded_deals.c
+_outcome = tables.deal_outcomes.c
+
+
+def _site() -> ColumnElement[Any]:
+    return bindparam("site_id", type_=tables.Key)
+
+
+# ---------------------------------------------------------------- the fields
 
 
 def _fields_now() -> CTE:
@@ -39,7 +51,7 @@ def _fields_now() -> CTE:
     latest_first = (field.occurred_at.desc(), field.fact_id.desc())
     ranked = (
         select(
-            field.space, field.deal_id, field.field, field.value, field.occurred_at, field.fact_id,
+            field.space, field.deal_id, field.field, field.value, micros(field.occurred_at).label("occurred_at"), field.fact_id,
             func.row_number().over(partition_by=(field.space, field.deal_id, field.field), order_by=latest_first).label("newest"),
         )
         .where(of_dirty_deals(tables.deal_fields))
@@ -48,116 +60,129 @@ def _fields_now() -> CTE:
     return select(*ranked.columns).where(ranked.c.newest == 1).cte("fields_now")
 
 
-def folded_fields() -> CTE:
-    """A row for each dirty deal that sent a field: a column for each field, and which fact sent its list of contacts.
-
-    `visitor_named_at` is when its visitor was last named; `money` the amount, else the first period's of a
-    subscription that sent none, and `money_field` which of the two.
-    """
+def _pivoted() -> Subquery:
+    """A row for each dirty deal that sent a field: a column for each field."""
     row = _fields_now().c
 
     def of(field: str, column: ColumnElement[Any] = row.value) -> ColumnElement[Any]:
         return func.max(case((row.field == field, column)))
 
-    pivoted = (
+    return (
         select(
             row.space, row.deal_id,
-            *(of(name).label(name) for name in _PLAIN_FIELDS),
+            *(of(name).label(name) for name in _TEXTS),
             *(cast(of(name), BigInteger).label(name) for name in _NUMBERS),
             of("contacts", row.fact_id).label("contacts_fact_id"),
             of("visitor_id", row.occurred_at).label("visitor_named_at"),
         )
         .group_by(row.space, row.deal_id)
-        .cte("pivoted_fields")
+        .subquery("pivoted")
     )  # fmt: skip
-    amount, recurring = pivoted.c.amount_minor, pivoted.c.recurring_minor
-    return select(
-        *pivoted.columns,
-        func.coalesce(amount, recurring).label("money"),
-        case((and_(amount.is_(None), recurring.is_not(None)), "recurring_minor"), else_="amount_minor").label("money_field"),
-    ).cte("folded_fields")
 
 
-def _deals_seen() -> CTE:
+def fields_of_deals() -> Insert:
+    """Rows of `folded_deals`. A subscription that sends no amount is worth its first period."""
+    row = _pivoted().c
+    has_only_periods = and_(row.amount_minor.is_(None), row.recurring_minor.is_not(None))
+    money = {
+        "money_minor": func.coalesce(row.amount_minor, row.recurring_minor),
+        "money_field": case((has_only_periods, "recurring_minor"), else_="amount_minor"),
+    }
+    names = [c.name for c in tables.folded_deals.columns if c.name != "site_id"]
+    rows = select(_site(), *(money[name] if name in money else row[name] for name in names))
+    return insert(tables.folded_deals).from_select(["site_id", *names], rows)
+
+
+# ---------------------------------------------------------------- the deals
+
+
+def _deals_seen() -> Subquery:
     """A row for each dirty deal: every fact about a deal has its row in `deal_changes`. Index: its key."""
     change = tables.deal_changes.c
+    at = micros(change.occurred_at)
     return (
         select(
             change.space, change.deal_id,
-            func.min(change.occurred_at).label("first_seen_at"),
-            func.max(case((change.change == "churned", change.occurred_at))).label("churned_at"),
+            func.min(at).label("first_seen_at"),
+            func.max(case((change.change == "churned", at))).label("churned_at"),
         )
         .where(of_dirty_deals(tables.deal_changes))
         .group_by(change.space, change.deal_id)
-        .cte("deals_seen")
+        .subquery("seen")
     )  # fmt: skip
 
 
-def _adjusted_by(turns: CTE) -> CTE:
-    """A row for each dirty deal with adjustments in force: their sum."""
-    row = adjustments_in_force(turns).c
-    total = cast(func.sum(row.amount_minor), BigInteger)
-    return select(row.space, row.deal_id, total.label("amount_minor")).group_by(row.space, row.deal_id).cte("adjusted_by")
+def _adjusted_by() -> ColumnElement[Any]:
+    """The sum of a folded deal's adjustments in force; null: none. Index: the key of `deal_changes`."""
+    change = tables.deal_changes.c
+    total = select(cast(func.sum(change.amount_minor), BigInteger)).where(is_in_force(), same_deal(change, _fields))
+    return total.correlate(tables.folded_deals, tables.deal_outcomes).scalar_subquery()
 
 
-def listed_contacts(fields: CTE) -> tuple[ColumnElement[bool], ...]:
-    """Conditions of the contacts in the list that a deal sent last. Index: the key of `deal_contacts`."""
+def _lists_contacts() -> ColumnElement[bool]:
+    """Whether the list that a folded deal sent last names a contact. Index: the key of `deal_contacts`."""
+    return exists().where(_is_listed())
+
+
+def _is_listed() -> ColumnElement[bool]:
     contact = tables.deal_contacts.c
-    return (of_site(tables.deal_contacts), same_deal(contact, fields.c), contact.fact_id == fields.c.contacts_fact_id)
+    return and_(of_site(tables.deal_contacts), same_deal(contact, _fields), contact.fact_id == _fields.contacts_fact_id)
 
 
 def deals_now() -> Select[Any]:
     """A row a dirty deal, as it stands now.
 
-    Reads `deal_changes`, `deal_fields`, `deal_contacts`, `deal_stages`, each by its key. Parameters: `site_id`,
-    `site_currency`.
+    Reads `deal_changes`, `deal_contacts` and staging (`folded_deals`, `deal_outcomes`), each by its key. Parameters:
+    `site_id`, `site_currency`.
     """
-    deals, fields, turns = _deals_seen(), folded_fields(), outcome_turns()
-    adjusted = _adjusted_by(turns)
-    seen, field, turn = deals.c, fields.c, turns.c
-    won_at = case((turn.change == "won", turn.occurred_at))
-    opened_at = func.coalesce(field.opened_at, seen.first_seen_at)
-    net = func.coalesce(field.money, 0) + func.coalesce(adjusted.c.amount_minor, 0)
+    seen = _deals_seen()
+    won_at = case((_outcome.outcome == "won", _outcome.turned_at))
+    opened_at = func.coalesce(_fields.opened_at, seen.c.first_seen_at)
+    adjusted_by = _adjusted_by()
+    net = func.coalesce(_fields.money_minor, 0) + func.coalesce(adjusted_by, 0)
     columns = {
-        "site_id": bindparam("site_id", type_=tables.Key),
-        "space": seen.space,
-        "deal_id": seen.deal_id,
-        "outcome": case((turn.change.in_(("won", "lost")), turn.change), else_="open"),
-        "first_seen_at": seen.first_seen_at,
-        "opened_at": case((turn.change == "won", least(opened_at, turn.occurred_at)), else_=opened_at),
+        "site_id": _site(),
+        "space": seen.c.space,
+        "deal_id": seen.c.deal_id,
+        "outcome": case((_outcome.outcome.in_(("won", "lost")), _outcome.outcome), else_="open"),
+        "first_seen_at": seen.c.first_seen_at,
+        "opened_at": case((_outcome.outcome == "won", least(opened_at, _outcome.turned_at)), else_=opened_at),
         "won_at": won_at,
-        "lost_at": case((turn.change == "lost", turn.occurred_at)),
-        "churned_at": case((or_(won_at.is_(None), seen.churned_at >= won_at), seen.churned_at)),
-        "currency": func.coalesce(field.currency, bindparam("site_currency", type_=tables.Key)),
-        "amount_minor": case((or_(field.money.is_not(None), adjusted.c.amount_minor.is_not(None)), net)),
-        "has_contacts": or_(exists().where(*listed_contacts(fields)), field.visitor_id.is_not(None)),
+        "lost_at": case((_outcome.outcome == "lost", _outcome.turned_at)),
+        "churned_at": case((or_(won_at.is_(None), seen.c.churned_at >= won_at), seen.c.churned_at)),
+        "currency": func.coalesce(_fields.currency, bindparam("site_currency", type_=tables.Key)),
+        "amount_minor": case((or_(_fields.money_minor.is_not(None), adjusted_by.is_not(None)), net)),
+        "has_contacts": or_(_lists_contacts(), _fields.visitor_id.is_not(None)),
         "is_gone": false(),
     }
     names = [c.name for c in tables.staged["deals"].columns]
     return (
-        select(*(columns[name].label(name) if name in columns else field[name] for name in names))
-        .join_from(deals, fields, same_deal(field, seen), isouter=True)
-        .outerjoin(turns, and_(same_deal(turn, seen), turn.from_last == 1))
-        .outerjoin(adjusted, same_deal(adjusted.c, seen))
+        select(*(columns[name].label(name) if name in columns else _fields[name] for name in names))
+        .join_from(seen, tables.folded_deals, and_(of_site(tables.folded_deals), same_deal(_fields, seen.c)), isouter=True)
+        .outerjoin(tables.deal_outcomes, and_(of_site(tables.deal_outcomes), same_deal(_outcome, seen.c)))
     )
 
 
-def _people_of_contacts(fields: CTE) -> Select[Any]:
+# ---------------------------------------------------------------- their people
+
+
+def _people_of_contacts() -> Select[Any]:
     """A row for each contact in a deal's list whose keys are known: its person.
 
     Index: the keys of `deal_contacts`, `link_keys`, `key_people`.
     """
     contact, key, person = tables.deal_contacts, tables.link_keys, tables.key_people
     return (
-        select(fields.c.space, fields.c.deal_id, func.min(person.c.person_id).label("person_id"))
-        .join_from(fields, contact, and_(*listed_contacts(fields)))
+        select(_fields.space, _fields.deal_id, func.min(person.c.person_id).label("person_id"))
+        .join_from(tables.folded_deals, contact, _is_listed())
         .join(key, and_(of_site(key), key.c.link_id == contact.c.link_id))
         .join(person, and_(of_site(person), person.c.key_id == key.c.key_id))
-        .group_by(fields.c.space, fields.c.deal_id, contact.c.link_id)
+        .where(of_site(tables.folded_deals))
+        .group_by(_fields.space, _fields.deal_id, contact.c.link_id)
     )
 
 
-def _people_of_visitors(fields: CTE) -> Select[Any]:
+def _people_of_visitors() -> Select[Any]:
     """A row for each deal that names no contact but a visitor: who that visitor was when the deal last named it.
 
     Index: the key of `visitor_spans`.
@@ -165,19 +190,18 @@ def _people_of_visitors(fields: CTE) -> Select[Any]:
     span = tables.visitor_spans.c
     is_named = and_(
         of_site(tables.visitor_spans),
-        span.visitor_id == fields.c.visitor_id,
-        span.starts_at <= fields.c.visitor_named_at,
-        span.ends_at > fields.c.visitor_named_at,
+        span.visitor_id == _fields.visitor_id,
+        micros(span.starts_at) <= _fields.visitor_named_at,
+        micros(span.ends_at) > _fields.visitor_named_at,
     )
     return (
-        select(fields.c.space, fields.c.deal_id, span.person_id)
-        .join_from(fields, tables.visitor_spans, is_named)
-        .where(~exists().where(*listed_contacts(fields)))
+        select(_fields.space, _fields.deal_id, span.person_id)
+        .join_from(tables.folded_deals, tables.visitor_spans, is_named)
+        .where(of_site(tables.folded_deals), ~_lists_contacts())
     )
 
 
 def people_of_deals() -> Select[Any]:
     """A row for each person of a dirty deal. A contact of whose keys nothing is known yet has none."""
-    fields = folded_fields()
-    people = union(_people_of_contacts(fields), _people_of_visitors(fields)).subquery("people")
-    return select(bindparam("site_id", type_=tables.Key).label("site_id"), *people.columns, false().label("is_gone"))
+    people = union(_people_of_contacts(), _people_of_visitors()).subquery("people")
+    return select(_site().label("site_id"), *people.columns, false().label("is_gone"))

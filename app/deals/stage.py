@@ -9,15 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.deals.amounts import amounts_of_won_deals
-from app.deals.queries import deals_now, people_of_deals
+from app.deals.outcomes import outcomes_of_deals
+from app.deals.queries import deals_now, fields_of_deals, people_of_deals
 from app.sites.site import Site
-from app.swap import Enqueue, Stage, Target, is_dirty, of_site
+from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty, of_site
 from app.touches.queries import staged
 
 
 async def compute(connection: AsyncConnection, site: Site) -> None:
-    """Stage the dirty deals, their people and their amounts."""
+    """Fold the dirty deals into staging of this stage's own, then stage them, their people and their amounts."""
     here = {"site_id": site.site_id}
+    for folded, rows in ((tables.folded_deals, fields_of_deals()), (tables.deal_outcomes, outcomes_of_deals())):
+        await connection.execute(clear(folded), here)
+        await connection.execute(rows, here)
+    await analyse(connection, tables.folded_deals, tables.deal_outcomes)
     await connection.execute(staged("deals", deals_now()), {**here, "site_currency": site.settings.currency})
     await connection.execute(staged("deal_people", people_of_deals()), here)
     await connection.execute(staged("deal_amounts", amounts_of_won_deals()), here)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.journeys import conversions
 from app.sites.site import Site
-from app.swap import NOT_SET, Enqueue, Stage, Target, clear
+from app.swap import NOT_SET, Enqueue, Stage, Target, analyse, clear
 from app.touches.queries import staged
 
 
@@ -16,10 +16,12 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     here = {"site_id": site.site_id}
     await connection.execute(clear(tables.concerned_deals), here)
     await connection.execute(conversions.concerned_deals(), here)
+    await analyse(connection, tables.concerned_deals)
     await connection.execute(staged("conversions", conversions.conversions_from_goals()), here)
     await connection.execute(staged("conversions", conversions.conversions_from_marks()), here)
     of_deals = {**here, "customer_space": site.settings.customer_space or ""}
     await connection.execute(staged("conversions", conversions.conversions_from_deals()), of_deals)
+    await analyse(connection, tables.staged["conversions"])
     await connection.execute(staged("conversion_people", conversions.people_of_conversions()), here)
     await connection.execute(staged("ledger_entries", conversions.entries_of_conversions()), here)
 
