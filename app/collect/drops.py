@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 from crawleruseragents import is_crawler
 
@@ -30,8 +30,7 @@ class Reason(StrEnum):
     EXCLUDED_NETWORK = "excluded_network"
 
 
-@dataclass(frozen=True)
-class Visit:
+class Visit(NamedTuple):
     """What a request says about the browser behind it."""
 
     headers: Mapping[str, str]

@@ -44,6 +44,10 @@ class Origin(NamedTuple):
     click_id_kind: str = ""
 
 
+NOWHERE = Origin()
+"""Nothing is said of where it came from."""
+
+
 class Arrival(NamedTuple):
     """What an address and a referrer say."""
 

@@ -80,7 +80,7 @@ class Accepted(BaseModel):
     rejected: list[Rejected] = Field(description="Not stored; they are in the quarantine.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Refusal:
     """An event that cannot be understood, or is not allowed."""
 
@@ -88,8 +88,7 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """A body that was read."""
 
     events: list[tuple[int, Event]]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from app import ids, tables
 from app.collect.deal_facts import Contact, Deal, deal_facts
 from app.collect.keys import Row, clear_texts, pseudo_visitor, sighting_satellites, subject_keys
-from app.collect.origins import Arrival, Origin, arrival, campaign_key, origin_id
+from app.collect.origins import NOWHERE, Arrival, Origin, arrival, campaign_key, origin_id
 from app.collect.schemas import Event
 from app.log import Fact
 from app.sites.site import Site
@@ -33,8 +34,7 @@ class NotAllowed(ValueError):
     """This event cannot be taken, and why; its neighbours can."""
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """Who sends, for which site, and when it came in."""
 
     site: Site
@@ -46,7 +46,7 @@ class Sender:
     """An administrator replays it, and vouches for its age."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Draft:
     """An event on its way to being a fact."""
 
@@ -56,18 +56,21 @@ class Draft:
     keys: list[str] = field(default_factory=list)
     satellites: list[Row] = field(default_factory=list)
     arrival: Arrival | None = None
-    origin: Origin = field(default_factory=Origin)
+    origin: Origin = NOWHERE
 
 
-def fact_of(event: Event, sender: Sender) -> Fact:
-    """The fact that an event is. ValueError (mostly NotAllowed) if it cannot be taken."""
+def fact_of(event: Event, sender: Sender, refused: Callable[[str], dict[str, Any]] | None = None) -> Fact:
+    """The fact that an event is. ValueError (mostly NotAllowed) if it cannot be taken.
+
+    `refused` makes its row of the quarantine, should the database not take it either.
+    """
     _check_allowed(event, sender)
     if event.type == "deal_closed":
-        return _deal_fact(event, sender)
+        return replace(_deal_fact(event, sender), refused=refused)
     draft = Draft(event, sender)
     for put in PUTS:
         put(draft)
-    return Fact(tables.events, draft.row, tuple(draft.satellites))
+    return Fact(tables.events, draft.row, tuple(draft.satellites), refused)
 
 
 def _check_allowed(event: Event, sender: Sender) -> None:
@@ -142,7 +145,7 @@ def put_origin(draft: Draft) -> None:
     draft.row["click_id"] = click_id = None if stated else draft.arrival.click_id
     draft.row["origin_id"] = named = origin_id(origin)
     draft.row["campaign_key"] = campaign_key(origin, click_id)
-    draft.satellites.append((tables.origins, {"site_id": draft.sender.site.site_id, "origin_id": named, **origin._asdict()}))
+    draft.satellites.append((tables.origins, _origin_row(draft.sender.site.site_id, named, origin)))
 
 
 def put_ranks(draft: Draft) -> None:
@@ -212,6 +215,11 @@ def _event_id(event: Event) -> str:
     if event.occurred_at is None:
         return secrets.token_urlsafe(16)
     return ids.digest("event", event.model_dump_json(exclude_unset=True, exclude={"sent_at", "key"}))
+
+
+@lru_cache(maxsize=16_384)
+def _origin_row(site_id: str, named: str, origin: Origin) -> dict[str, Any]:
+    return {"site_id": site_id, "origin_id": named, **origin._asdict()}
 
 
 def _stated_origin(event: Event) -> Origin | None:

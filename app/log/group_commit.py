@@ -34,7 +34,7 @@ _PATIENCE_SECONDS = 40.0
 _MOST_KNOWN = 100_000
 """Origins and forms that a process remembers to be committed."""
 
-@dataclass
+@dataclass(slots=True)
 class _Request:
     """One caller that waits."""
 
