@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -20,12 +18,17 @@ from starlette.exceptions import HTTPException
 
 from app import __version__
 from app.body_limit import BodyLimit
-from app.collect import quarantine
+from app.collect import endpoints as events
+from app.collect import quarantine, snippet
+from app.crm import endpoints as webhooks
 from app.db import Database
 from app.errors import BadRequest, Problem, Unavailable, Unprocessable
+from app.identity import endpoints as identity
 from app.log import Log
 from app.pipeline import run_worker
+from app.reports import endpoints as reports
 from app.settings import Settings
+from app.sites import endpoints as administration
 from app.sites.authorisation import KeyRing, ensure_first_site
 from app.sites.directory import Directory
 
@@ -69,22 +72,11 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    for router in _routers():
-        app.include_router(router)
+    for door in (events, snippet, webhooks, administration, identity, reports):
+        app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)
     return app
-
-
-def _routers() -> list[Any]:
-    found = []
-    for name in ("collect.endpoints", "collect.snippet", "crm.endpoints", "sites.endpoints", "identity.endpoints", "reports.endpoints"):
-        try:
-            found.append(importlib.import_module(f"app.{name}").router)
-        except ModuleNotFoundError as error:
-            if error.name not in (f"app.{name}", f"app.{name.split('.')[0]}"):
-                raise
-    return found
 
 
 @asynccontextmanager
