@@ -154,7 +154,7 @@
   // ---- start
 
   var start = safe(function () {
-    view(doc.referrer);
+    safe(view)(doc.referrer);
     ["pushState", "replaceState"].forEach(function (name) {
       var original = win.history[name];
       win.history[name] = function () {

@@ -13,8 +13,9 @@ from app.db import Database
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
 from app.touches.labels import STAGE
-from tests.facts import an_event, enqueue, put
+from tests.facts import an_event, at, enqueue, put
 from tests.rows import assert_rows
+from tests.stages import run_stage
 
 pytestmark = pytest.mark.anyio
 
@@ -35,17 +36,21 @@ async def put_forms(database: Database, *forms: tuple[str, str]) -> None:
     await put(database, tables.forms, *({"site_id": "default", "form_id": form_id(*f), "name": f[0], "path": f[1]} for f in forms))
 
 
-async def relabel(database: Database, site: Site, after: tuple[str, ...] | None = None) -> None:
-    """Run the stage over everything that a rebuild would find."""
+async def relabel(
+    database: Database, site: Site, after: tuple[str, ...] | None = None, limit: int = 1_000
+) -> tuple[str, ...] | None:
+    """Run the stage over the keys that a rebuild finds after one. Answers the last of them."""
     here = {"site_id": site.site_id}
     bounds = {f"after_{n}": part for n, part in enumerate(after or ())}
     async with database.worker() as connection:
         async with database.computing(connection):
             await connection.execute(swap.clear(STAGE.dirty), here)
-            await connection.execute(swap.next_keys(STAGE, after), {**here, "limit": 1_000, **bounds})
+            await connection.execute(swap.next_keys(STAGE, after), {**here, "limit": limit, **bounds})
+            last = (await connection.execute(swap.last_dirty(STAGE), here)).one_or_none()
             await swap.compute(connection, database.is_sqlite, STAGE, site, enqueue=True)
         async with database.swapping(connection):
-            await swap.swap(connection, database.is_sqlite, STAGE, site, 0, enqueue=True)
+            await swap.swap(connection, database.is_sqlite, STAGE, site, at(0), enqueue=True)
+    return tuple(last) if last else None
 
 
 def under(site: Site, **changes: Any) -> Site:
@@ -76,10 +81,22 @@ async def test_only_what_is_dirty_is_labelled(database: Database, site: Site) ->
     await put_origins(database, SEARCH, CAMPAIGN)
     await put_forms(database, ("demo", "/demo"), ("log-in", "/"))
     await enqueue(database, tables.labels_queue, (origin_id(SEARCH), ""), ("", form_id("demo", "/demo")))
-    await relabel(database, site, after=(origin_id(Origin()), ""))
-    labelled = [label for label in sorted([origin_id(SEARCH), origin_id(CAMPAIGN), origin_id(Origin())]) if label >= origin_id(Origin())]
-    await assert_rows(database, tables.origin_labels, ["origin_id"], [[label] for label in labelled])
-    await assert_rows(database, tables.form_labels, ["form_id"], [])
+    await run_stage(database, site, STAGE)
+    await assert_rows(database, tables.origin_labels, ["origin_id"], [[origin_id(Origin())], [origin_id(SEARCH)]])
+    await assert_rows(database, tables.form_labels, ["name"], [["demo"]])
+    await assert_rows(database, tables.labels_queue, ["queue_id"], [])
+
+
+async def test_a_rebuild_finds_every_key_page_by_page(database: Database, site: Site) -> None:
+    await put_origins(database, SEARCH, CAMPAIGN)
+    await put_forms(database, ("demo", "/demo"), ("log-in", "/"))
+    after: tuple[str, ...] | None = None
+    for _ in range(5):
+        after = await relabel(database, site, after, limit=1)
+    assert after is not None
+    assert await relabel(database, site, after, limit=1) is None
+    await assert_rows(database, tables.origin_labels, ["origin_id"], [[origin_id(o)] for o in (Origin(), SEARCH, CAMPAIGN)])
+    await assert_rows(database, tables.form_labels, ["name"], [["demo"], ["log-in"]])
 
 
 async def test_a_label_without_its_origin_goes(database: Database, site: Site) -> None:
