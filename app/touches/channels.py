@@ -27,15 +27,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.collect.origins import Origin, registrable_domain
-from app.sites.settings import ChannelRule, SiteSettings
+from app.sites.settings import ChannelRule, SiteSettings, fold
 from app.touches.known_sites import (
     CLICK_IDS,
     IGNORED_KINDS,
     ClickId,
     canonical_source,
-    is_within,
+    domains_above,
     known_host,
     known_source,
 )
@@ -72,6 +73,7 @@ class Arrival:
     is_paid: bool
     referring_host: str
     """Host of the referrer, also where it means nothing."""
+    has_ignored_referrer: bool
     click_id_kind: str
 
 
@@ -184,13 +186,14 @@ def label_origin(origin: Origin, settings: SiteSettings) -> OriginLabel:
         term=folded(origin.term) or NOT_SET,
         content=folded(origin.content) or NOT_SET,
         referrer=origin.referring_host or NONE,
-        is_ignored=not is_tagged(origin) and not is_wanted and is_ignored_host(origin.referring_host, settings),
+        is_ignored=arrival.has_ignored_referrer and not is_tagged(origin) and not is_wanted,
     )
 
 
 def arrival_of(origin: Origin, settings: SiteSettings) -> Arrival:
     """The origin with its names folded, aliases applied, and what is missing taken from click ID and referrer."""
-    host = "" if is_ignored_host(origin.referring_host, settings) else origin.referring_host
+    is_ignored = is_ignored_host(origin.referring_host, settings)
+    host = "" if is_ignored else origin.referring_host
     source, medium = _aliased(origin.source, settings.source_aliases), folded(origin.medium)
     click = _click_id_that_counts(source, medium, host, origin.click_id_kind)
     is_paid = _PAID_MEDIUM.fullmatch(medium) is not None or (click is not None and click.medium != "")
@@ -202,6 +205,7 @@ def arrival_of(origin: Origin, settings: SiteSettings) -> Arrival:
         kind=kind,
         is_paid=is_paid,
         referring_host=origin.referring_host,
+        has_ignored_referrer=is_ignored,
         click_id_kind=origin.click_id_kind,
     )
 
@@ -218,19 +222,28 @@ def is_ignored_host(host: str, settings: SiteSettings) -> bool:
     site = known_host(host)
     return (
         (site is not None and site.kind in IGNORED_KINDS)
-        or any(registrable_domain(host) == registrable_domain(_bare(own)) for own in settings.hosts)
-        or any(_lies_in(host, ignored) for ignored in settings.ignored_hosts)
+        or registrable_domain(host) in _registrable_domains(tuple(settings.hosts))
+        or not _as_set(tuple(settings.ignored_hosts)).isdisjoint(domains_above(host))
     )
+
+
+@lru_cache(maxsize=256)
+def _registrable_domains(hosts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(registrable_domain(host) for host in hosts)
+
+
+@lru_cache(maxsize=256)
+def _as_set(hosts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(hosts)
 
 
 def folded(text: str) -> str:
     """A name without case and without superfluous white space."""
-    return " ".join(text.lower().split())
+    return " ".join(fold(text).split())
 
 
 def _aliased(text: str, aliases: dict[str, str]) -> str:
-    name = folded(text)
-    return next((folded(meant) for spelling, meant in aliases.items() if folded(spelling) == name), name) if name else ""
+    return folded(aliases.get(fold(text), text))
 
 
 def _click_id_that_counts(source: str, medium: str, host: str, parameter: str) -> ClickId | None:
@@ -292,23 +305,10 @@ def _own_rule_holds(rule: ChannelRule, arrival: Arrival, settings: SiteSettings)
         (rule.source is None or canonical_source(_aliased(rule.source, settings.source_aliases)) == arrival.source)
         and (rule.medium is None or folded(rule.medium) == arrival.medium)
         and (rule.campaign is None or _campaign_matches(folded(rule.campaign), arrival.campaign))
-        and (rule.referrer is None or _lies_in(arrival.referring_host, rule.referrer))
+        and (rule.referrer is None or rule.referrer in domains_above(arrival.referring_host))
         and (rule.click_id is None or rule.click_id.strip().lower() == arrival.click_id_kind.lower())
     )
 
 
 def _campaign_matches(pattern: str, campaign: str) -> bool:
     return campaign.startswith(pattern[:-1]) if pattern.endswith("*") else campaign == pattern
-
-
-def _lies_in(host: str, named: str) -> bool:
-    return bool(host) and is_within(host, _bare(named))
-
-
-def _bare(host: str) -> str:
-    """A host that a setting names, written as origins have it: in ASCII and lower case, without `www.`."""
-    name = host.strip().lower().rstrip(".").removeprefix("www.")
-    try:
-        return name.encode("idna").decode()
-    except UnicodeError:
-        return name

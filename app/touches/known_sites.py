@@ -66,20 +66,20 @@ def canonical_source(source: str) -> str:
     return site.name if site else _BY_SPELLING.get(source, source)
 
 
-def is_within(host: str, domain: str) -> bool:
-    """Whether a host is a domain or lies below it."""
-    return host == domain or host.endswith("." + domain)
+def domains_above(host: str) -> Iterator[str]:
+    """A host itself and each domain above it: `a.example.com`, `example.com`, `com`."""
+    while host:
+        yield host
+        host = host.partition(".")[2]
 
 
 def _listed_as(host: str) -> Iterator[str]:
     """The ways in which a host may be listed, longest first: each domain above it, as it is and with `.*` for its suffix."""
     suffix = _official_suffix(host)
-    domain = host
-    while domain:
+    for domain in domains_above(host):
         yield domain
         if suffix and domain.endswith("." + suffix):
             yield domain.removesuffix(suffix) + "*"
-        domain = domain.partition(".")[2]
 
 
 def _official_suffix(host: str) -> str:

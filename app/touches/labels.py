@@ -8,7 +8,7 @@ new origin's visitors are in the queue of touches anyway, and that stage waits f
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, func, insert, select
@@ -16,11 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.collect.origins import Origin
+from app.sites.settings import SiteSettings
 from app.sites.site import Site
 from app.swap import NOT_SET, Enqueue, Stage, Target, of_site
 from app.touches.channels import label_origin
 from app.touches.forms import is_lead_form, needs_email
 
+Label = Callable[[Row[Any], SiteSettings], dict[str, Any]]
+"""Columns of a label, of a row of what it labels."""
+
+_AT_A_TIME = 200
 _dirty = tables.dirty["labels_queue"]
 
 
@@ -61,28 +66,29 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     """Label the dirty origins and forms. They are held in memory: the caller bounds how many are dirty."""
     here = {"site_id": site.site_id}
     origins = (await connection.execute(dirty_origins(), here)).all()
-    await _stage(connection, tables.origin_labels, [_origin_label_row(site, row) for row in origins])
+    await _stage(connection, site, tables.origin_labels, _origin_label, origins)
     forms = (await connection.execute(dirty_forms(), here)).all()
-    await _stage(connection, tables.form_labels, [_form_label_row(site, row) for row in forms])
+    await _stage(connection, site, tables.form_labels, _form_label, forms)
 
 
-async def _stage(connection: AsyncConnection, target: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        await connection.execute(insert(tables.staged[target.name]), [{**row, "is_gone": False} for row in rows])
+async def _stage(connection: AsyncConnection, site: Site, target: Table, label: Label, rows: Sequence[Row[Any]]) -> None:
+    """Label rows, a few at a time: ingestion runs on the same event loop, and must not wait for all of them."""
+    for start in range(0, len(rows), _AT_A_TIME):
+        labelled = [label(row, site.settings) | {"site_id": site.site_id, "is_gone": False} for row in rows[start : start + _AT_A_TIME]]
+        await connection.execute(insert(tables.staged[target.name]), labelled)
 
 
-def _origin_label_row(site: Site, row: Row[Any]) -> dict[str, Any]:
+def _origin_label(row: Row[Any], settings: SiteSettings) -> dict[str, Any]:
     origin_id, *parts = tuple(row)
-    return {"site_id": site.site_id, "origin_id": origin_id, **asdict(label_origin(Origin(*parts), site.settings))}
+    return {"origin_id": origin_id} | vars(label_origin(Origin(*parts), settings))
 
 
-def _form_label_row(site: Site, row: Row[Any]) -> dict[str, Any]:
+def _form_label(row: Row[Any], settings: SiteSettings) -> dict[str, Any]:
     return {
-        "site_id": site.site_id,
         "form_id": row.form_id,
         "name": row.name,
-        "is_lead_form": is_lead_form(row.name, row.path, site.settings),
-        "needs_email": needs_email(site.settings),
+        "is_lead_form": is_lead_form(row.name, row.path, settings),
+        "needs_email": needs_email(settings),
     }
 
 

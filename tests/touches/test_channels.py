@@ -209,7 +209,7 @@ TABLE = [
     (ref("kimi.com"), "AI Assistants", "kimi", "ai"),
     (ref("yiyan.baidu.com"), "AI Assistants", "ernie", "ai"),
     (ref("chat.mistral.ai"), "AI Assistants", "mistral", "ai"),
-    (ref("alice.yandex.ru"), "AI Assistants", "alice", "ai"),
+    (ref("alice.yandex.ru"), "AI Assistants", "alice.yandex.ru", "ai"),
     (ref("com.openai.chatgpt"), "AI Assistants", "chatgpt", "ai"),
     (utm("our-bot", "llm"), "AI Assistants", "our-bot", "llm"),
     # referrals
