@@ -56,7 +56,8 @@ def with_database(url: str, name: str) -> str:
 
 def create_database(url: str, name: str, *, template: str = "template1") -> str:
     """Makes a database as a copy of another; answers its URL."""
-    _run(url, lambda connection: connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    # Copying files takes a tenth of the time that the default, writing every page to the log, takes.
+    _run(url, lambda connection: connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'))
     return with_database(url, name)
 
 
