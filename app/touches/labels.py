@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
@@ -52,8 +52,9 @@ def visitors_of_changed(label: Table, changes: ColumnElement[bool], event_column
     events = tables.events
     id_name = [key.name for key in label.primary_key.columns][1]
     is_same = and_(staged.c.site_id == label.c.site_id, staged.c[id_name] == label.c[id_name])
-    compared = select(staged.c.site_id, staged.c[id_name].label("changed_id")).join_from(staged, label, is_same)
-    changed = compared.where(of_site(staged), staged.c.is_gone.is_(False), changes).cte(f"changed_{label.name}")
+    is_staged = and_(of_site(staged), staged.c.is_gone.is_(False))
+    ids = select(staged.c.site_id, staged.c[id_name].label("changed_id")).where(is_staged, exists().where(is_same, changes))
+    changed = ids.cte(f"changed_{label.name}")
     any_changed = select(changed.c.site_id).limit(1).cte(f"any_changed_{label.name}")
     is_concerned = and_(events.c.site_id == bindparam("site_id"), event_column.in_(select(changed.c.changed_id)))
     with_events = any_changed.outerjoin(events, is_concerned)
