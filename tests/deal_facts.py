@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table
-
 from app import ids, tables
+from tests.cases import Rows
 from tests.facts import at
-
-Rows = list[tuple[Table, dict[str, Any]]]
 
 
 def said(fact_id: str, minutes: float, change: str = "seen", *, by: int | None = None, **fields: Any) -> dict[str, Any]:

@@ -120,18 +120,22 @@ def in_scope(table: Table) -> ColumnElement[bool]:
 # ---------------------------------------------------------------- conversions of people
 
 
+def _is_within_span() -> ColumnElement[bool]:
+    """Whether a goal was reached by a visitor within its span. Index: the key of `goal_events`."""
+    return and_(
+        of_site(tables.goal_events),
+        _goals.visitor_id == _spans.visitor_id,
+        _goals.occurred_at >= _spans.starts_at,
+        _goals.occurred_at < _spans.ends_at,
+    )
+
+
 def conversions_from_goals() -> Select[Any]:
     """A row for each goal reached by a dirty person: the earliest of each, or all where the goal counts each event.
 
     A person reaches what its visitors reached while they were it. Index: `ix_visitor_spans__person`, the key of
     `goal_events`.
     """
-    within_span = and_(
-        of_site(tables.goal_events),
-        _goals.visitor_id == _spans.visitor_id,
-        _goals.occurred_at >= _spans.starts_at,
-        _goals.occurred_at < _spans.ends_at,
-    )
     in_order: Any = (_goals.occurred_at, _goals.sequence, _goals.event_id, _goals.visitor_id)
     reached = (
         select(
@@ -144,11 +148,12 @@ def conversions_from_goals() -> Select[Any]:
             tables.visitor_spans,
             and_(of_site(tables.visitor_spans), _spans.person_id == _dirty.person_id),
         )
-        .join(tables.goal_events, within_span)
+        .join(tables.goal_events, _is_within_span())
         .where(*_dirty_people())
         .cte("goals_reached")
     ).c  # fmt: skip
-    return _of_person(reached.goal, reached.visitor_id, reached.event_id, reached, reached.lead_at).where(
+    lead_at = case((reached.lead_at <= reached.occurred_at, reached.lead_at))
+    return _of_person(reached.goal, reached.visitor_id, reached.event_id, reached, lead_at).where(
         or_(reached.number == 1, reached.once_per == "event")
     )
 
@@ -157,7 +162,7 @@ def _of_person(kind: Any, holder_id: Any, fact_id: Any, source: Any, lead_at: Co
     return select(
         _site().label("site_id"), kind.label("kind"), holder_id.label("holder_id"), fact_id.label("fact_id"),
         source.person_id, source.occurred_at, null().label("currency"), true().label("has_people"),
-        case((lead_at <= source.occurred_at, lead_at)).label("lead_at"),
+        lead_at.label("lead_at"),
         null().label("opportunity_at"), false().label("is_gone"),
     )  # fmt: skip
 
@@ -192,37 +197,22 @@ def conversions_from_marks() -> Select[Any]:
     mark = _qualifications().c
     is_dirty = exists().where(*_dirty_people(), _dirty.person_id == mark.person_id)
     by_person: Any = {"partition_by": mark.person_id, "order_by": (mark.occurred_at, mark.fact_id)}
-    numbered = (
-        select(*mark, func.row_number().over(**by_person).label("number")).where(is_dirty).cte("qualifications_numbered")
-    )
-    people = select(numbered.c.person_id, numbered.c.person_id.label("of")).where(numbered.c.number == 1).cte("people_qualified")
-    lead = _first_leads(people)
-    return (
-        _of_person(literal("sql"), literal(CRM), numbered.c.fact_id, numbered.c, lead.c.lead_at)
-        .join_from(numbered, lead, lead.c.of == numbered.c.person_id, isouter=True)
-        .where(numbered.c.number == 1)
-    )
+    numbered = select(*mark, func.row_number().over(**by_person).label("number")).where(is_dirty).cte("qualifications_numbered")
+    row = numbered.c
+    lead = _leads_by(row.occurred_at).where(_spans.person_id == row.person_id).correlate(numbered)
+    return _of_person(literal("sql"), literal(CRM), row.fact_id, row, lead.scalar_subquery()).where(row.number == 1)
 
 
-def _first_leads(people: CTE) -> CTE:
-    """A row for each holder of the people (its columns besides `person_id`) who has one: its earliest lead.
+def _leads_by(moment: ColumnElement[Any]) -> Select[Any]:
+    """One row: the earliest lead, at or before a moment, of the visitors of spans yet to be chosen.
 
     Index: `ix_visitor_spans__person`, the key of `goal_events`.
     """
-    holder = [c for c in people.columns if c.name != "person_id"]
-    is_lead = and_(
-        of_site(tables.goal_events),
-        _goals.visitor_id == _spans.visitor_id,
-        _goals.goal == "lead",
-        _goals.occurred_at >= _spans.starts_at,
-        _goals.occurred_at < _spans.ends_at,
-    )
+    is_lead = and_(_is_within_span(), _goals.goal == "lead", _goals.occurred_at <= moment)
     return (
-        select(*holder, func.min(_goals.occurred_at).label("lead_at"))
-        .join_from(people, tables.visitor_spans, and_(of_site(tables.visitor_spans), _spans.person_id == people.c.person_id))
-        .join(tables.goal_events, is_lead)
-        .group_by(*holder)
-        .cte("first_leads")
+        select(func.min(_goals.occurred_at))
+        .join_from(tables.visitor_spans, tables.goal_events, is_lead)
+        .where(of_site(tables.visitor_spans))
     )
 
 
@@ -235,15 +225,7 @@ def conversions_from_deals() -> Select[Any]:
     `:customer_space` is the only space whose deals make customers; empty: every one's. Index: the keys of `deals` and
     `deal_people`.
     """
-    deal, person = tables.deals, tables.deal_people
-    is_of_deal = and_(of_site(person), person.c.space == _deals.c.space, person.c.deal_id == _deals.c.deal_id)
-    people = (
-        select(person.c.space, person.c.deal_id, person.c.person_id)
-        .join_from(_deals, person, is_of_deal)
-        .where(of_site(_deals))
-        .cte("people_of_deals")
-    )
-    lead = _first_leads(people)
+    deal = tables.deals
     customer_space = bindparam("customer_space", type_=tables.Key)
     makes_customer = and_(deal.c.outcome == "won", or_(customer_space == "", deal.c.space == customer_space))
 
@@ -252,16 +234,22 @@ def conversions_from_deals() -> Select[Any]:
             select(
                 deal.c.site_id, literal(kind).label("kind"), deal.c.space.label("holder_id"), deal.c.deal_id.label("fact_id"),
                 literal("").label("person_id"), occurred_at.label("occurred_at"), deal.c.currency, deal.c.has_contacts.label("has_people"),
-                case((lead.c.lead_at <= occurred_at, lead.c.lead_at)).label("lead_at"),
+                _lead_of_deal(occurred_at).label("lead_at"),
                 deal.c.opened_at.label("opportunity_at"), false().label("is_gone"),
             )
             .join_from(_deals, deal, and_(of_site(deal), deal.c.space == _deals.c.space, deal.c.deal_id == _deals.c.deal_id))
-            .outerjoin(lead, and_(lead.c.space == deal.c.space, lead.c.deal_id == deal.c.deal_id))
             .where(of_site(_deals))
         )  # fmt: skip
 
     both = union_all(of_kind("opportunity", deal.c.opened_at), of_kind("customer", deal.c.won_at).where(makes_customer))
     return select(both.subquery("of_deals"))
+
+
+def _lead_of_deal(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The earliest lead, at or before a moment, of a deal's people. Index: the key of `deal_people`."""
+    person, deal = tables.deal_people.c, tables.deals
+    is_of_deal = and_(of_site(tables.deal_people), person.space == deal.c.space, person.deal_id == deal.c.deal_id)
+    return _leads_by(moment).where(is_of_deal, _spans.person_id == person.person_id).correlate(deal).scalar_subquery()
 
 
 # ---------------------------------------------------------------- what belongs to the computed conversions

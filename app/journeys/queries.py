@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, case, false, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, false, func, literal, or_, select
 
 from app import tables
 from app.db import greatest, least, micros
@@ -19,69 +19,56 @@ MOST_TOUCHES = 1_000
 _dirty = tables.dirty["journeys_queue"]
 _spans = tables.visitor_spans.c
 _touches = tables.touches.c
-
-
-def _dirty_conversions() -> CTE:
-    """A row for each dirty conversion that stands. Index: the key of `conversions`."""
-    conversion = tables.conversions
-    is_dirty = and_(of_site(conversion), same_conversion(conversion.c, _dirty.c))
-    return (
-        select(*_key(conversion.c), micros(conversion.c.occurred_at).label("converted_at"))
-        .join_from(_dirty, conversion, is_dirty)
-        .where(of_site(_dirty))
-        .cte("dirty_conversions")
-    )
+_conversion = tables.conversions.c
 
 
 def _key(source: Any) -> tuple[ColumnElement[Any], ...]:
     return (source.kind, source.holder_id, source.fact_id)
 
 
-def _spans_of_conversions(conversions: CTE) -> CTE:
-    """A row for each span, begun by the conversion, of a visitor that was one of its people.
+def _visits() -> Select[Any]:
+    """A row for each span, begun by the conversion, of a visitor that was one of a dirty conversion's people; one
+    without a span for a conversion that has none.
 
-    Index: the key of `conversion_people`, `ix_visitor_spans__person`.
+    Index: the keys of `conversions` and `conversion_people`, `ix_visitor_spans__person`.
     """
     person = tables.conversion_people
+    begun = and_(of_site(tables.visitor_spans), _spans.person_id == person.c.person_id, _spans.starts_at <= _conversion.occurred_at)
     return (
-        select(
-            *conversions.columns, _spans.visitor_id,
-            micros(_spans.starts_at).label("starts_at"), micros(_spans.ends_at).label("ends_at"), _spans.first_touched_at,
-        )
-        .join_from(conversions, person, and_(of_site(person), same_conversion(person.c, conversions.c)))
-        .join(tables.visitor_spans, and_(of_site(tables.visitor_spans), _spans.person_id == person.c.person_id))
-        .where(micros(_spans.starts_at) <= conversions.c.converted_at)
-        .cte("spans_of_conversions")
-    )  # fmt: skip
+        select(*_key(_conversion))
+        .join_from(_dirty, tables.conversions, and_(of_site(tables.conversions), same_conversion(_conversion, _dirty.c)))
+        .outerjoin(person, and_(of_site(person), same_conversion(person.c, _conversion)))
+        .outerjoin(tables.visitor_spans, begun)
+        .where(of_site(_dirty))
+    )
 
 
-def _within_lookback(spans: CTE) -> ColumnElement[bool]:
-    """Whether a touch lies in a span and in the 730 days up to the conversion, both ends included.
+def _is_within_lookback() -> ColumnElement[bool]:
+    """Whether a touch lies in its visitor's span and in the 730 days up to the conversion, both ends included.
 
     Index: `ix_touches__order`.
     """
-    span = spans.c
-    at = micros(_touches.occurred_at)
+    at, converted_at = micros(_touches.occurred_at), micros(_conversion.occurred_at)
     return and_(
         of_site(tables.touches),
-        _touches.visitor_id == span.visitor_id,
-        at >= greatest(span.starts_at, span.converted_at - literal(LONGEST_LOOKBACK)),
-        at <= least(span.ends_at - 1, span.converted_at),
+        _touches.visitor_id == _spans.visitor_id,
+        at >= greatest(micros(_spans.starts_at), converted_at - literal(LONGEST_LOOKBACK)),
+        at <= least(micros(_spans.ends_at) - 1, converted_at),
     )
 
 
 def touches_of_journeys() -> Select[Any]:
     """A row for each touch kept of a dirty conversion's journey: the first and the newest 999."""
-    spans = _spans_of_conversions(_dirty_conversions())
     in_order: Any = (_touches.occurred_at, _touches.sequence, _touches.type_rank, _touches.event_id, _touches.visitor_id)
-    conversion = _key(spans.c)
+    conversion = _key(_conversion)
     touches = (
-        select(
-            *conversion, _touches.visitor_id, _touches.event_id, _touches.occurred_at, _touches.origin_id,
+        _visits()
+        .join(tables.touches, _is_within_lookback())
+        .add_columns(
+            _touches.visitor_id, _touches.event_id, _touches.occurred_at, _touches.origin_id,
             func.row_number().over(partition_by=conversion, order_by=in_order).label("number"),
             func.count().over(partition_by=conversion).label("of_journey"),
         )
-        .join_from(spans, tables.touches, _within_lookback(spans))
         .cte("touches_numbered")
     ).c  # fmt: skip
     left_out = touches.of_journey - MOST_TOUCHES
@@ -93,38 +80,15 @@ def touches_of_journeys() -> Select[Any]:
     ).where(or_(touches.number == 1, touches.number > left_out + 1))  # fmt: skip
 
 
-def _first_touches(spans: CTE) -> CTE:
-    """A row for each journey with a touch at or before its conversion, however long ago: when the first was."""
-    span = spans.c
-    return (
-        select(*_key(span), func.min(span.first_touched_at).label("first_touched_at"))
-        .where(micros(span.first_touched_at) <= span.converted_at)
-        .group_by(*_key(span))
-        .cte("first_touches")
-    )
-
-
-def _lengths(spans: CTE) -> CTE:
-    """A row for each journey with touches: how many, those left out included."""
-    return (
-        select(*_key(spans.c), func.count().label("touches"))
-        .join_from(spans, tables.touches, _within_lookback(spans))
-        .group_by(*_key(spans.c))
-        .cte("lengths")
-    )
-
-
 def journeys_of_conversions() -> Select[Any]:
     """A row for each dirty conversion that stands: its journey as a whole."""
-    conversions = _dirty_conversions()
-    spans = _spans_of_conversions(conversions)
-    first, length = _first_touches(spans), _lengths(spans)
-    left_out = func.coalesce(length.c.touches, 0) - MOST_TOUCHES
-    return (
-        select(
-            bindparam("site_id", type_=tables.Key).label("site_id"), *_key(conversions.c), first.c.first_touched_at,
-            case((left_out > 0, left_out), else_=0).label("touches_left_out"), false().label("is_gone"),
-        )
-        .join_from(conversions, first, same_conversion(first.c, conversions.c), isouter=True)
-        .outerjoin(length, same_conversion(length.c, conversions.c))
+    first_touched_at = func.min(case((_spans.first_touched_at <= _conversion.occurred_at, _spans.first_touched_at)))
+    of_span = select(func.count()).where(_is_within_lookback()).correlate(tables.visitor_spans, tables.conversions)
+    length = cast(func.sum(of_span.scalar_subquery()), BigInteger)
+    journey = _visits().add_columns(first_touched_at.label("first_touched_at"), length.label("length"))
+    row = journey.group_by(*_key(_conversion)).subquery("lengths").c
+    left_out = row.length - MOST_TOUCHES
+    return select(
+        bindparam("site_id", type_=tables.Key).label("site_id"), *_key(row), row.first_touched_at,
+        case((left_out > 0, left_out), else_=0).label("touches_left_out"), false().label("is_gone"),
     )  # fmt: skip

@@ -11,7 +11,8 @@ from app import tables
 from app.db import Database
 from app.deals.stage import STAGE
 from app.sites.site import Site
-from tests.deal_facts import Rows, a_span, deal_rows, key_people, said
+from tests.cases import Rows
+from tests.deal_facts import a_span, deal_rows, key_people, said
 from tests.facts import at, enqueue, put_all
 from tests.rows import assert_rows
 from tests.stages import run_stage

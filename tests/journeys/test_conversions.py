@@ -11,7 +11,8 @@ from app.db import Database
 from app.journeys.conversions_stage import STAGE
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
-from tests.deal_facts import Rows, a_span, key_people
+from tests.cases import Rows, a_local_day, assert_cases, run_cases
+from tests.deal_facts import a_span, key_people
 from tests.facts import a_sighting, at, enqueue, put_all
 from tests.rows import assert_rows
 from tests.stages import run_stage
@@ -87,15 +88,13 @@ GOALS: dict[str, tuple[Rows, str, list[list[Any]]]] = {
 SPANS: Rows = [*a_span("v", "ada"), *a_span("w", "ada"), *a_span("shared", "bob", None, 10), *a_span("shared", "ada", 10), *a_span("lone", "v_lone")]
 
 
-@pytest.mark.parametrize("case", GOALS)
-async def test_conversions_of_people(database: Database, site: Site, case: str) -> None:
-    rows, person, expected = GOALS[case]
-    await run(database, site, SPANS + rows, people=person)
-    await assert_rows(database, tables.conversions, [*KEY, "person_id"], [[*key, person] for key in expected])
-    await assert_rows(database, tables.conversion_people, [*KEY, "person_id"], [[*key, person] for key in expected])
-    await assert_rows(
-        database, tables.ledger_entries, [*KEY, "entry", "counts", "before_minor", "after_minor"], [[*key, 0, 1, 0, 0] for key in expected]
-    )
+async def test_conversions_of_people(database: Database, site: Site) -> None:
+    await run_cases(database, site, STAGE, {case: (SPANS + rows, [(person, "", "")]) for case, (rows, person, _) in GOALS.items()})
+    owned = {case: [[*key, person] for key in keys] for case, (_, person, keys) in GOALS.items()}
+    await assert_cases(database, tables.conversions, [*KEY, "person_id"], owned)
+    await assert_cases(database, tables.conversion_people, [*KEY, "person_id"], owned)
+    entries = {case: [[*key, 0, 1, 0, 0] for key in keys] for case, (_, _, keys) in GOALS.items()}
+    await assert_cases(database, tables.ledger_entries, [*KEY, "entry", "counts", "before_minor", "after_minor"], entries)
 
 
 async def test_a_persons_conversion_counts_when_it_happened(database: Database, site: Site) -> None:
@@ -113,12 +112,11 @@ MARKS: dict[str, tuple[Rows, list[list[Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", MARKS)
-async def test_qualifications(database: Database, site: Site, case: str) -> None:
-    rows, expected = MARKS[case]
+async def test_qualifications(database: Database, site: Site) -> None:
     known = key_people(e_ada="c_ada", c_ada="c_ada", e_odd="e_odd", u_odd="u_odd", e_bob="e_bob")
-    await run(database, site, known + rows, people="c_ada u_odd e_odd")
-    await assert_rows(database, tables.conversions, [*KEY, "person_id"], expected)
+    dirty = [(person, "", "") for person in ("c_ada", "u_odd", "e_odd")]
+    await run_cases(database, site, STAGE, {case: (known + rows, dirty) for case, (rows, _) in MARKS.items()})
+    await assert_cases(database, tables.conversions, [*KEY, "person_id"], {case: expected for case, (_, expected) in MARKS.items()})
 
 
 LEADS: dict[str, tuple[Rows, list[list[Any]]]] = {
@@ -139,11 +137,10 @@ LEADS: dict[str, tuple[Rows, list[list[Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", LEADS)
-async def test_the_earliest_lead_at_or_before(database: Database, site: Site, case: str) -> None:
-    rows, expected = LEADS[case]
-    await run(database, site, SPANS + key_people(ada="ada") + rows, people="ada")
-    await assert_rows(database, tables.conversions, ["kind", "lead_at"], expected)
+async def test_the_earliest_lead_at_or_before(database: Database, site: Site) -> None:
+    known = SPANS + key_people(ada="ada")
+    await run_cases(database, site, STAGE, {case: (known + rows, [("ada", "", "")]) for case, (rows, _) in LEADS.items()})
+    await assert_cases(database, tables.conversions, ["kind", "lead_at"], {case: expected for case, (_, expected) in LEADS.items()})
 
 
 async def test_a_deal_is_an_opportunity_and_won_a_customer(database: Database, site: Site) -> None:
@@ -193,12 +190,11 @@ LEDGER: dict[str, tuple[Rows, list[list[Any]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", LEDGER)
-async def test_ledger(database: Database, site: Site, case: str) -> None:
-    rows, expected = LEDGER[case]
-    await run(database, site, rows, deals="d")
+async def test_ledger(database: Database, site: Site) -> None:
+    day = a_local_day("2026-02-28", -60 * 57)
+    await run_cases(database, site, STAGE, {case: (day + rows, [("", "generic", "d")]) for case, (rows, _) in LEDGER.items()})
     columns = ["kind", "entry", "counted_at", "occurred_at", "counts", "before_minor", "after_minor"]
-    await assert_rows(database, tables.ledger_entries, columns, expected)
+    await assert_cases(database, tables.ledger_entries, columns, {case: expected for case, (_, expected) in LEDGER.items()})
 
 
 async def test_only_one_spaces_deals_make_customers(database: Database, site: Site) -> None:

@@ -11,7 +11,8 @@ from app import tables
 from app.db import Database
 from app.journeys.journeys_stage import STAGE
 from app.sites.site import Site
-from tests.deal_facts import Rows, a_span
+from tests.cases import Rows, assert_cases, run_cases
+from tests.deal_facts import a_span
 from tests.facts import at, enqueue, put_all
 from tests.rows import assert_rows
 from tests.stages import run_stage
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.anyio
 
 YEARS = 730 * 24 * 60
 """Minutes of the longest look-back."""
+GOAL = ("lead", "v", "goal")
 TOUCH = ["touch_visitor_id", "touch_event_id", "position"]
 
 
@@ -75,12 +77,12 @@ SPANS: Rows = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", TOUCHES)
-async def test_touches(database: Database, site: Site, case: str) -> None:
-    rows, expected = TOUCHES[case]
-    await run(database, site, SPANS + a_conversion("goal", 10, "ada") + rows)
-    await assert_rows(database, tables.journey_touches, TOUCH, expected)
-    await assert_rows(database, tables.journeys, ["kind", "holder_id", "fact_id", "touches_left_out"], [["lead", "v", "goal", 0]])
+async def test_touches(database: Database, site: Site) -> None:
+    known = SPANS + a_conversion("goal", 10, "ada")
+    await run_cases(database, site, STAGE, {case: (known + rows, [GOAL]) for case, (rows, _) in TOUCHES.items()})
+    await assert_cases(database, tables.journey_touches, TOUCH, {case: expected for case, (_, expected) in TOUCHES.items()})
+    columns = ["kind", "holder_id", "fact_id", "touches_left_out"]
+    await assert_cases(database, tables.journeys, columns, {case: [[*GOAL, 0]] for case in TOUCHES})
 
 
 async def test_a_touch_keeps_its_time_and_origin(database: Database, site: Site) -> None:
@@ -109,22 +111,31 @@ FIRST: dict[str, tuple[Rows, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", FIRST)
-async def test_the_first_touch_ever(database: Database, site: Site, case: str) -> None:
-    spans, expected = FIRST[case]
-    await run(database, site, spans + a_conversion("goal", 10, "ada"))
-    await assert_rows(database, tables.journeys, ["first_touched_at"], [[expected]])
+async def test_the_first_touch_ever(database: Database, site: Site) -> None:
+    made = a_conversion("goal", 10, "ada")
+    await run_cases(database, site, STAGE, {case: (made + spans, [GOAL]) for case, (spans, _) in FIRST.items()})
+    await assert_cases(database, tables.journeys, ["first_touched_at"], {case: [[expected]] for case, (_, expected) in FIRST.items()})
 
 
-@pytest.mark.parametrize(("touches", "left_out"), [(1_000, 0), (1_001, 1), (1_600, 600)])
-async def test_the_cap_keeps_the_first_and_the_newest(database: Database, site: Site, touches: int, left_out: int) -> None:
-    many = [row for number in range(touches) for row in a_touch("v" if number % 2 else "w", f"{number:04}", number - 2_000)]
-    await run(database, site, SPANS + a_conversion("goal", 10, "ada") + many)
-    kept = [0, *range(left_out + 1, touches)]
-    expected = [["v" if number % 2 else "w", f"{number:04}", place] for place, number in enumerate(kept, 1)]
-    assert len(expected) == 1_000
-    await assert_rows(database, tables.journey_touches, TOUCH, expected)
-    await assert_rows(database, tables.journeys, ["touches_left_out"], [[left_out]])
+LONG = {"at the cap": (1_000, 0), "one over": (1_001, 1), "far over": (1_600, 600)}
+"""How many touches, and how many of them are left out."""
+
+
+async def test_the_cap_keeps_the_first_and_the_newest(database: Database, site: Site) -> None:
+    def visitor(number: int) -> str:
+        return "v" if number % 2 else "w"
+
+    def many(touches: int) -> Rows:
+        return [row for number in range(touches) for row in a_touch(visitor(number), f"{number:04}", number - 2_000)]
+
+    def kept(touches: int, left_out: int) -> list[list[Any]]:
+        numbers = [0, *range(left_out + 1, touches)]
+        return [[visitor(number), f"{number:04}", place] for place, number in enumerate(numbers, 1)]
+
+    known = SPANS + a_conversion("goal", 10, "ada")
+    await run_cases(database, site, STAGE, {case: (known + many(touches), [GOAL]) for case, (touches, _) in LONG.items()})
+    await assert_cases(database, tables.journey_touches, TOUCH, {case: kept(*counts) for case, counts in LONG.items()})
+    await assert_cases(database, tables.journeys, ["touches_left_out"], {case: [[left_out]] for case, (_, left_out) in LONG.items()})
 
 
 async def test_the_journey_of_a_conversion_that_is_gone_goes(database: Database, site: Site) -> None:
