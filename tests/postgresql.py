@@ -56,7 +56,7 @@ def with_database(url: str, name: str) -> str:
 
 def create_database(url: str, name: str, *, template: str = "template1") -> str:
     """Makes a database as a copy of another; answers its URL."""
-    # Copying files takes a tenth of the time that the default, writing every page to the log, takes.
+    # By files, not through the log (the default): a server that syncs nothing has less to write so.
     _run(url, lambda connection: connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'))
     return with_database(url, name)
 
