@@ -171,6 +171,9 @@ def prepare_sqlite(connection: Any) -> None:
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.execute("PRAGMA mmap_size=1073741824")
+    # 32 MB: a page that many commits change is copied back once. At the default of 4 MB, one commit in a hundred of
+    # ingestion took 110 to 140 ms; here 30 to 40.
+    cursor.execute("PRAGMA wal_autocheckpoint=8000")
     cursor.close()
 
 
