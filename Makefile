@@ -35,13 +35,14 @@ test: .venv/ready-for-development ## run every test, on SQLite and PostgreSQL (T
 	@$(PYTEST) $(T)
 
 test-long: .venv/ready-for-development ## the same with many more random examples, and the soak tests
-	@$(PYTEST) --hypothesis-profile=long -m "not faults and not bench" $(T)
+	@$(PYTEST) --hypothesis-profile=long -m "not faults" $(T)
 
 faults: .venv/ready-for-development ## kill the service a hundred times and count what it acknowledged
 	@$(PYTEST) -m faults $(T)
 
 bench: .venv/ready-for-development ## measure, and print the ratios of one run
-	@$(RUN) pytest -m bench --capture=no $(T)
+	@$(RUN) tests.bench.ingestion
+	@$(RUN) tests.bench.stitching
 
 lint: .venv/ready-for-development ## check style, types and which package imports which
 	@failed=; \
