@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    FromClause,
     Insert,
     Select,
     Table,
@@ -199,21 +200,20 @@ def conversions_from_marks() -> Select[Any]:
     by_person: Any = {"partition_by": mark.person_id, "order_by": (mark.occurred_at, mark.fact_id)}
     numbered = select(*mark, func.row_number().over(**by_person).label("number")).where(is_dirty).cte("qualifications_numbered")
     row = numbered.c
-    lead = _leads_by(row.occurred_at).where(_spans.person_id == row.person_id).correlate(numbered)
-    return _of_person(literal("sql"), literal(CRM), row.fact_id, row, lead.scalar_subquery()).where(row.number == 1)
+    lead_at = _lead_of(row.person_id, row.occurred_at, numbered)
+    return _of_person(literal("sql"), literal(CRM), row.fact_id, row, lead_at).where(row.number == 1)
 
 
-def _leads_by(moment: ColumnElement[Any]) -> Select[Any]:
-    """One row: the earliest lead, at or before a moment, of the visitors of spans yet to be chosen.
+def _lead_of(person_id: ColumnElement[Any], moment: ColumnElement[Any], *outer: FromClause) -> ColumnElement[Any]:
+    """The earliest lead of a person at or before a moment; both are columns of `outer`. Nested lookups, not joins: a
+    planner without statistics would begin with all leads of the site.
 
     Index: `ix_visitor_spans__person`, the key of `goal_events`.
     """
-    is_lead = and_(_is_within_span(), _goals.goal == "lead", _goals.occurred_at <= moment)
-    return (
-        select(func.min(_goals.occurred_at))
-        .join_from(tables.visitor_spans, tables.goal_events, is_lead)
-        .where(of_site(tables.visitor_spans))
-    )
+    of_span = select(func.min(_goals.occurred_at)).where(_is_within_span(), _goals.goal == "lead", _goals.occurred_at <= moment)
+    lead_at = of_span.correlate(tables.visitor_spans, *outer).scalar_subquery()
+    of_person = select(func.min(lead_at)).where(of_site(tables.visitor_spans), _spans.person_id == person_id)
+    return of_person.correlate(*outer).scalar_subquery()
 
 
 # ---------------------------------------------------------------- conversions of deals
@@ -249,7 +249,8 @@ def _lead_of_deal(moment: ColumnElement[Any]) -> ColumnElement[Any]:
     """The earliest lead, at or before a moment, of a deal's people. Index: the key of `deal_people`."""
     person, deal = tables.deal_people.c, tables.deals
     is_of_deal = and_(of_site(tables.deal_people), person.space == deal.c.space, person.deal_id == deal.c.deal_id)
-    return _leads_by(moment).where(is_of_deal, _spans.person_id == person.person_id).correlate(deal).scalar_subquery()
+    earliest = func.min(_lead_of(person.person_id, moment, tables.deal_people, deal))
+    return select(earliest).where(is_of_deal).correlate(deal).scalar_subquery()
 
 
 # ---------------------------------------------------------------- what belongs to the computed conversions
