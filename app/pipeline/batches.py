@@ -1,0 +1,149 @@
+"""One batch of one stage: take rows off its queue, compute, swap; set aside what fails even alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import queue as queues
+from app import swap, tables
+from app.db import Database, insert_new
+from app.locks import LostLock, SiteLocks
+from app.sites.site import Site
+from app.swap import Stage, of_site
+
+_FIRST_BATCH = 500
+_LARGEST_BATCH = 20_000
+_SQLITE_SWAP_SECONDS = 0.05
+_POSTGRESQL_STAGE_SECONDS = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+class SettingsChanged(Exception):
+    """The site's settings changed while a batch was computed: it is computed again, with the new ones."""
+
+
+@dataclass
+class Worker:
+    """One worker's connection, locks, and how many keys it takes at a time in each stage."""
+
+    database: Database
+    connection: AsyncConnection
+    locks: SiteLocks
+    batch: dict[str, int] = field(default_factory=dict)
+
+    def batch_of(self, stage: Stage) -> int:
+        """Keys to take next."""
+        return self.batch.get(stage.name, _FIRST_BATCH)
+
+    def learn(self, stage: Stage, seconds: float, was_full: bool) -> None:
+        """Take more next time where the last swap was quick, fewer where it held the write lock too long."""
+        size = self.batch_of(stage)
+        target = _SQLITE_SWAP_SECONDS if self.database.is_sqlite else _POSTGRESQL_STAGE_SECONDS
+        if seconds > target:
+            self.batch[stage.name] = max(1, int(size * max(0.25, target / seconds)))
+        elif was_full and seconds < target / 2:
+            self.batch[stage.name] = min(_LARGEST_BATCH, size * 2)
+
+    def shrink(self, stage: Stage) -> None:
+        """Halve the batch after a failure, to find the key that caused it."""
+        self.batch[stage.name] = max(1, self.batch_of(stage) // 2)
+
+
+async def run_stage(worker: Worker, stage: Stage, site: Site) -> int:
+    """Compute one batch of a stage's queue. Answers how many queue rows it dealt with."""
+    here = {"site_id": site.site_id}
+    taken, oldest = await _take(worker, stage, here)
+    if not taken:
+        return 0
+    await finish(worker, stage.needs_first, site)
+    try:
+        await _compute_and_swap(worker, stage, site, oldest, was_full=taken >= worker.batch_of(stage))
+    except Exception as error:
+        if is_passing(error):
+            raise
+        await _isolate(worker, stage, site, taken, error)
+    return taken
+
+
+async def finish(worker: Worker, stages: tuple[Stage, ...], site: Site) -> None:
+    """Empty the queues of stages that must be done first."""
+    for stage in stages:
+        while await run_stage(worker, stage, site):
+            pass
+
+
+async def _take(worker: Worker, stage: Stage, here: dict[str, Any]) -> tuple[int, datetime | None]:
+    """Take rows off the queue into staging (they stay queued until the swap)."""
+    connection = worker.connection
+    async with worker.database.computing(connection):
+        await connection.execute(
+            delete(tables.taken_rows).where(of_site(tables.taken_rows), tables.taken_rows.c.queue_name == stage.queue.name), here
+        )
+        await connection.execute(swap.clear(stage.dirty), here)
+        await connection.execute(queues.take(stage.queue), {**here, "limit": worker.batch_of(stage)})
+        await connection.execute(queues.taken_keys(stage.queue), here)
+        count, oldest = (await connection.execute(queues.oldest_taken(stage.queue), here)).one()
+    if not worker.database.is_sqlite:
+        await connection.commit()
+    return int(count), oldest
+
+
+async def _compute_and_swap(worker: Worker, stage: Stage, site: Site, oldest: datetime | None, *, was_full: bool) -> None:
+    connection, database = worker.connection, worker.database
+    began = time.perf_counter()
+    async with database.computing(connection):
+        await swap.compute(connection, database.is_sqlite, stage, site, enqueue=True)
+    if database.is_sqlite:
+        began = time.perf_counter()
+    async with database.swapping(connection):
+        await confirm(worker, site)
+        await swap.swap(connection, database.is_sqlite, stage, site, oldest, enqueue=True)
+        await connection.execute(queues.delete_taken(stage.queue), {"site_id": site.site_id})
+    worker.learn(stage, time.perf_counter() - began, was_full)
+
+
+async def confirm(worker: Worker, site: Site) -> None:
+    """Inside a swap: this worker still holds the site, and the settings that it computed with are in force.
+
+    (A change of settings enqueues what it alters. A batch that took those rows with the old settings must not answer
+    for them.)
+    """
+    await worker.locks.confirm(worker.connection, site.site_id)
+    in_force = select(tables.sites.c.settings_version).where(of_site(tables.sites))
+    if await worker.connection.scalar(in_force, {"site_id": site.site_id}) != site.settings_version:
+        raise SettingsChanged(site.site_id)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a failure is the database's (gone, locked, full), not the key's: it is tried again as it is."""
+    if isinstance(error, LostLock | SettingsChanged | OSError | OperationalError | InterfaceError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+async def _isolate(worker: Worker, stage: Stage, site: Site, taken: int, error: Exception) -> None:
+    """After a failure: take fewer rows next time; set a single failing key aside so that the rest goes on."""
+    log.warning("stage failed", stage=stage.name, site=site.site_id, rows=taken, error=type(error).__name__)
+    if taken > 1:
+        worker.shrink(stage)
+        return
+    connection, here = worker.connection, {"site_id": site.site_id}
+    async with worker.database.computing(connection):
+        names = queues.dirty_columns(stage.queue)
+        key = (await connection.execute(select(*(stage.dirty.c[name] for name in names)).where(of_site(stage.dirty)), here)).one()
+    async with worker.database.swapping(connection):
+        await connection.execute(
+            insert_new(worker.database.is_sqlite, tables.failed_keys),
+            {**here, "stage": stage.name, "dirty_key": json.dumps(list(key)), "error": str(error)[:2_000], "failed_at": datetime.now(UTC)},
+        )
+        await connection.execute(queues.delete_taken(stage.queue), here)

@@ -1,0 +1,22 @@
+"""The stages, in order."""
+
+from __future__ import annotations
+
+from app.deals import stage as deals
+from app.identity import spans_stage as spans
+from app.identity import stage as identity
+from app.journeys import conversions_stage as conversions
+from app.journeys import journeys_stage as journeys
+from app.swap import Stage
+from app.touches import labels
+from app.touches import stage as touches
+
+STAGES: tuple[Stage, ...] = (
+    labels.STAGE,
+    touches.STAGE,
+    identity.STAGE,
+    spans.STAGE,
+    deals.STAGE,
+    conversions.STAGE,
+    journeys.STAGE,
+)
