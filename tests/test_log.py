@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import column, func, select, table
 
 from app import tables
 from app.db import Database
@@ -199,3 +199,48 @@ async def test_a_caller_that_went_away_harms_nobody(database: Database, log: Log
     assert await log.append([event("2")]) == [True]
     async with database.read() as connection:
         assert "2" in set(await connection.scalars(select(tables.events.c.event_id)))
+
+
+async def test_a_bad_row_of_the_quarantine_takes_nothing_with_it(database: Database, log: Log) -> None:
+    row = {
+        "site_id": "default", "quarantine_id": "q", "door": "events", "reason": "bad", "body": "{}", "is_trusted": False, "received_at": NOON
+    }  # fmt: skip
+    rows = [row, {**row, "quarantine_id": "r", "reason": None}, {**row, "quarantine_id": "s"}]
+
+    assert await log.append([event("1")], quarantined=rows, dropped={("default", "bot"): 1}) == [True]
+    await assert_rows(database, tables.quarantine, ["quarantine_id"], [["q"], ["s"]])
+    await assert_rows(database, tables.drops, ["reason", "count"], [["bot", 1]])
+
+
+async def test_two_processes_write_the_same_at_once_and_neither_waits_for_ever(database: Database, log: Log) -> None:
+    facts = [event(str(n), origin(f"o{n % 7}"), DIRTY, contact(f"{n}@example.com", NOON, company=str(n))) for n in range(60)]
+    async with opened(database, group_size=10) as another:
+        calls = [writer.append(order) for order in (facts, facts[::-1]) for writer in (log, another)]
+        outcomes = await asyncio.gather(*calls)
+
+    assert sum(map(sum, outcomes)) == 60
+    await assert_rows(database, tables.events, ["event_id"], [[str(n)] for n in range(60)])
+    await assert_rows(database, tables.origins, ["source"], [[f"o{n}"] for n in range(7)])
+    await assert_rows(database, tables.contacts, ["company"], [["9"]])
+
+
+async def test_a_server_that_went_away_is_found_again(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    async with opened(database) as log:
+        await log.append([event("1")])
+        async with database.read() as connection:
+            backends = select(func.pg_terminate_backend(column("pid"))).select_from(table("pg_stat_activity"))
+            await connection.execute(backends.where(column("pid") != func.pg_backend_pid(), column("datname") == func.current_database()))
+        outcomes = [await asyncio.wait_for(_stored_in_the_end(log, event("2")), 30)]
+
+    assert outcomes == [[True]]
+    await assert_rows(database, tables.events, ["event_id"], [["1"], ["2"]])
+    await database.dispose()
+
+
+async def _stored_in_the_end(log: Log, fact: Fact) -> list[Any]:
+    while True:
+        try:
+            return list(await log.append([fact]))
+        except Unavailable:
+            continue

@@ -50,22 +50,27 @@ class Group:
     dropped: dict[DropKey, int] = field(default_factory=dict)
 
     def halves(self) -> list[Group]:
-        """Two smaller groups; none if no smaller one could tell more."""
-        if len(self.facts) > 1:
-            middle = len(self.facts) // 2
-            return [Group(self.facts[:middle]), Group(self.facts[middle:], self.quarantined, self.dropped)]
-        if self.facts and (self.quarantined or self.dropped):
-            return [Group(self.facts), Group([], self.quarantined, self.dropped)]
+        """Two smaller groups; none if it holds a single row."""
+        first, second = len(self.facts) // 2, len(self.quarantined) // 2
+        kinds = [Group(self.facts), Group(quarantined=self.quarantined), Group(dropped=self.dropped)]
+        present = [kind for kind in kinds if kind != Group()]
+        if len(present) > 1:
+            return present
+        if first:
+            return [Group(self.facts[:first]), Group(self.facts[first:])]
+        if second:
+            return [Group(quarantined=self.quarantined[:second]), Group(quarantined=self.quarantined[second:])]
         return []
 
 
 def plan_of(group: Group, known: Mapping[tuple[Table, Key], None], now: datetime) -> Plan:
     """Writes a group. `known` are origins and forms that are committed already, and need not be written again."""
+    keys = [(fact.table, _key_of(fact.table, fact.row)) for fact in group.facts]
     first: dict[tuple[Table, Key], Fact] = {}
     is_first = []
-    for fact in group.facts:
-        key = (fact.table, _key_of(fact.table, fact.row))
-        is_first.append(first.setdefault(key, fact) is fact)
+    for key, fact in zip(keys, group.facts, strict=True):
+        is_first.append(key not in first)
+        first.setdefault(key, fact)
     new: set[tuple[Table, Key]] = set()
     for table, rows in Rows((fact.table, fact.row) for fact in first.values()).in_order():
         new.update((table, key) for key in (yield Insert(table, rows)))
@@ -75,7 +80,6 @@ def plan_of(group: Group, known: Mapping[tuple[Table, Key], None], now: datetime
     satellites.extend(_drop_rows(group.dropped, now))
     for table, rows in satellites.in_order():
         yield Insert(table, rows)
-    keys = ((fact.table, _key_of(fact.table, fact.row)) for fact in group.facts)
     return Written([each and key in new for each, key in zip(is_first, keys, strict=True)], labelled)
 
 
