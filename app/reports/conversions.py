@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -17,10 +17,11 @@ from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
 from app.reports.conversion_queries import KEY, LABELS, channels, conversions_of_interval, people_of_conversions
 from app.reports.figures import as_csv, as_number, as_rfc3339
-from app.reports.parameters import MONEY_OF_KIND, Filters, Format, Grouping, ModelOrAll, check_kind
+from app.reports.parameters import MONEY_OF_KIND, Filters, Format, Grouping, ModelOrAll, QueryText, check_kind, is_text
 from app.sites.site import Site
 from app.tables import to_micros
 
+_MICROS = re.compile(r"-?[0-9]{1,18}\Z")
 COLUMNS = ("id", "kind", "occurred_at", "counted_at", "person_id", "deal_id", "name", "conversions", "amount", "currency", "is_repeat")
 """What the list has as CSV."""
 
@@ -28,13 +29,13 @@ COLUMNS = ("id", "kind", "occurred_at", "counted_at", "person_id", "deal_id", "n
 class ConversionFilters(Filters):
     """`GET /v1/conversions`: those of the attribution report, and labels that a touch in reach must have."""
 
-    channel: str | None = Field(None, max_length=200, description="Only conversions with a touch of this channel in reach.")
-    source: str | None = Field(None, max_length=1_000, description="… of this source.")
-    medium: str | None = Field(None, max_length=1_000, description="… of this medium.")
-    campaign: str | None = Field(None, max_length=1_000, description="… of this campaign.")
-    term: str | None = Field(None, max_length=1_000, description="… of this term.")
-    content: str | None = Field(None, max_length=1_000, description="… of this content.")
-    referrer: str | None = Field(None, max_length=1_000, description="… from this referrer.")
+    channel: QueryText | None = Field(None, max_length=200, description="Only conversions with a touch of this channel in reach.")
+    source: QueryText | None = Field(None, max_length=1_000, description="… of this source.")
+    medium: QueryText | None = Field(None, max_length=1_000, description="… of this medium.")
+    campaign: QueryText | None = Field(None, max_length=1_000, description="… of this campaign.")
+    term: QueryText | None = Field(None, max_length=1_000, description="… of this term.")
+    content: QueryText | None = Field(None, max_length=1_000, description="… of this content.")
+    referrer: QueryText | None = Field(None, max_length=1_000, description="… from this referrer.")
     limit: int = Field(50, ge=1, le=500, description="Rows a page.")
     cursor: str | None = Field(None, max_length=5_000, description="`next` of the page before.")
     model: ModelOrAll | None = Field(
@@ -49,12 +50,20 @@ class ConversionFilters(Filters):
         return {name: value for name in LABELS if (value := getattr(self, name)) is not None}
 
 
+def parts_of(public_id: str) -> tuple[str, ...]:
+    """The parts of an ID from outside; none if it is not one of ours."""
+    try:
+        return ids.parts_of(public_id)
+    except ValueError:
+        return ()
+
+
 def key_of(public_id: str) -> dict[str, str]:
     """Kind, holder and fact of a public conversion ID. NotFound if it is none."""
-    try:
-        return dict(zip(KEY, ids.parts_of(public_id), strict=True))
-    except ValueError:
-        raise NotFound("There is no conversion of that ID. IDs stand in `GET /v1/conversions`.") from None
+    parts = parts_of(public_id)
+    if len(parts) != len(KEY) or not is_text(*parts):
+        raise NotFound("There is no conversion of that ID. IDs stand in `GET /v1/conversions`.")
+    return dict(zip(KEY, parts, strict=True))
 
 
 async def conversions(connection: AsyncConnection, site: Site, filters: ConversionFilters) -> dict[str, Any]:
@@ -125,18 +134,17 @@ def _key(row: RowMapping) -> tuple[str, ...]:
 
 
 def _cursor(row: RowMapping) -> str:
-    return ids.public(row["counted_at"].isoformat(), row["holder_id"], row["fact_id"])
+    return ids.public(str(to_micros(row["counted_at"])), row["holder_id"], row["fact_id"])
 
 
 def _after(cursor: str | None) -> dict[str, Any]:
     """Parameters of the page after a cursor. Unprocessable if it is none of ours."""
     if cursor is None:
         return {}
-    try:
-        moment, holder, fact = ids.parts_of(cursor)
-        return {"after_at": to_micros(datetime.fromisoformat(moment)), "after_holder": holder, "after_fact": fact}
-    except (ValueError, TypeError, OverflowError):
-        raise Unprocessable("Unknown cursor: take `next` of the page before.") from None
+    parts = parts_of(cursor)
+    if len(parts) != 3 or not is_text(*parts) or not _MICROS.match(parts[0]):
+        raise Unprocessable("Unknown cursor: take `next` of the page before.")
+    return {"after_at": int(parts[0]), "after_holder": parts[1], "after_fact": parts[2]}
 
 
 async def _check_channel(connection: AsyncConnection, site: Site, channel: str | None) -> None:

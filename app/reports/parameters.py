@@ -27,6 +27,7 @@ MONEY_OF_KIND = {"customer": "revenue", "opportunity": "pipeline"}
 """What the money of a kind of conversion is called; kinds without money are counted only."""
 
 _DAY_SECONDS = 86_400
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
@@ -48,6 +49,18 @@ def _dimensions(text: str) -> str:
     return text
 
 
+def is_text(*texts: str) -> bool:
+    """Whether both databases can look for it: no NUL, no half of a surrogate pair."""
+    return not any(_NOT_TEXT.search(text) for text in texts)
+
+
+def _text(value: str) -> str:
+    if not is_text(value):
+        raise ValueError("it holds NUL or half a character")
+    return value
+
+
+QueryText = Annotated[str, AfterValidator(_text)]
 Day = Annotated[date, BeforeValidator(_day)]
 Grouping = Annotated[str, AfterValidator(_dimensions)]
 Model = Literal["first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based"]

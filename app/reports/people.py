@@ -15,10 +15,13 @@ from app.collect.keys import subject_keys
 from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
 from app.reports import people_queries as queries
+from app.reports.conversions import parts_of
 from app.reports.explanation import tie, unlinkable
 from app.reports.figures import as_rfc3339
+from app.reports.parameters import QueryText, is_text
 from app.sites.site import Site
 
+_NOBODY = "There is no person, key or visitor of that ID. Find people with `GET /v1/people?email=`."
 _MOST_ROWS = 1_000
 _KIND_OF_KEY = {"c": "contact", "e": "email", "p": "phone", "u": "user_id"}
 
@@ -29,9 +32,11 @@ class PeopleFilters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     site: str | None = Field(None, description="The site, where the key serves several.")
-    email: str | None = Field(None, max_length=320, description="E-mail address.")
-    phone: str | None = Field(None, max_length=50, description="Phone number, with its country code or as the site's country writes it.")
-    user_id: str | None = Field(None, max_length=1_000, description="The site's own user ID.")
+    email: QueryText | None = Field(None, max_length=320, description="E-mail address.")
+    phone: QueryText | None = Field(
+        None, max_length=50, description="Phone number, with its country code or as the site's country writes it."
+    )
+    user_id: QueryText | None = Field(None, max_length=1_000, description="The site's own user ID.")
 
 
 async def people(connection: AsyncConnection, site: Site, filters: PeopleFilters) -> dict[str, Any]:
@@ -69,16 +74,16 @@ async def journey(connection: AsyncConnection, site: Site, member_id: str) -> di
 
 async def _resolve(connection: AsyncConnection, site: Site, member_id: str) -> str:
     """The person whom any member's ID belongs to now: a key, `v_` and a visitor, or a bare visitor."""
-    try:
-        (member,) = ids.parts_of(member_id)
-    except ValueError:
-        member = member_id
+    parts = parts_of(member_id)
+    member = parts[0] if len(parts) == 1 else member_id
+    if not is_text(member):
+        raise NotFound(_NOBODY)
     here = {"site_id": site.site_id}
     person = await connection.scalar(queries.person_of_key(), {**here, "key_id": member})
     for visitor in (member, member.removeprefix("v_")):
         person = person or await connection.scalar(queries.person_of_visitor(), {**here, "visitor_id": visitor})
     if person is None:
-        raise NotFound("There is no person, key or visitor of that ID. Find people with `GET /v1/people?email=`.")
+        raise NotFound(_NOBODY)
     return str(person)
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.attribution.queries import DIMENSIONS, Question, credit_by, credit_of_touches, ledger_by_reason
@@ -210,7 +210,10 @@ questions = st.builds(
 groupings = st.lists(st.sampled_from(DIMENSIONS), min_size=1, max_size=3, unique=True)
 
 
-async def check(database: Database, stored: list[Conversion], asked: Question, by: list[str], began_at: int) -> None:
+@given(st.lists(conversions, max_size=6), questions, groupings, moments)
+async def test_rows_and_uncredited_add_up_and_sql_equals_python(
+    database: Database, stored: list[Conversion], asked: Question, by: list[str], began_at: int
+) -> None:
     await store(database, stored, began_at)
     closed = await ledger(database, asked)
     for model in MODELS:
@@ -226,19 +229,3 @@ async def check(database: Database, stored: list[Conversion], asked: Question, b
     assert sum(each[0] for each in closed.values()) == sum(entry.counts for _, entry in counted) * 1_000_000
     ours = [entry for conversion, entry in counted if conversion.currency in (None, "USD")]
     assert sum(each[1] for each in closed.values()) == sum(entry.after - entry.before for entry in ours)
-
-
-@given(st.lists(conversions, max_size=6), questions, groupings, moments)
-async def test_rows_and_uncredited_add_up_and_sql_equals_python(
-    database: Database, stored: list[Conversion], asked: Question, by: list[str], began_at: int
-) -> None:
-    await check(database, stored, asked, by, began_at)
-
-
-@pytest.mark.long
-@settings(parent=settings.get_profile("long"))
-@given(st.lists(conversions, max_size=6), questions, groupings, moments)
-async def test_rows_and_uncredited_add_up_and_sql_equals_python_at_length(
-    database: Database, stored: list[Conversion], asked: Question, by: list[str], began_at: int
-) -> None:
-    await check(database, stored, asked, by, began_at)

@@ -1,0 +1,53 @@
+"""The SQL of credit as both databases get it, so that a review shows it. Rewrite with `pytest --snapshot-update`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Dialect, Select
+from sqlalchemy.dialects import postgresql, sqlite
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from app.attribution.queries import credit_by, credit_of_touches, ledger_by_reason
+from tests.attribution.ledgers import DAY, NOON, question
+
+INTERVAL = question(starts_at=NOON, ends_at=NOON + DAY)
+STATEMENTS = {
+    "credit_by_channel_time_decay": credit_by(INTERVAL, "time_decay", ["channel"]),
+    "credit_by_landing_page_last_non_direct": credit_by(question(exclude_direct=True), "last_non_direct", ["landing_page", "campaign"]),
+    "credit_of_touches_position_based": credit_of_touches(question(conversion=("generic", "d1"), has_money=False), "position_based"),
+    "ledger_by_reason": ledger_by_reason(INTERVAL),
+}
+DIALECTS: dict[str, Dialect] = {
+    "sqlite": sqlite.dialect(paramstyle="named"),  # type: ignore[no-untyped-call]
+    "postgresql": postgresql.dialect(paramstyle="named"),  # type: ignore[no-untyped-call]
+}
+
+
+class SqlFiles(SingleFileSnapshotExtension):
+    """One `.sql` file a statement and database, under tests/snapshots/attribution/test_sql."""
+
+    file_extension = "sql"
+    _write_mode = WriteMode.TEXT
+
+    @classmethod
+    def dirname(cls, *, test_location: Any) -> str:
+        return str(Path(test_location.filepath).parents[1] / "snapshots" / "attribution" / test_location.basename)
+
+
+def text_of(statement: Select[Any], dialect: Dialect) -> str:
+    """The statement with its constants written out; what each question brings stays `:named`."""
+    compiled = statement.compile(dialect=dialect)
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+    written = re.sub(r":(\w+)", lambda found: repr(constants[found[1]]) if found[1] in constants else found[0], str(compiled))
+    return re.sub(r" (FROM|WHERE|GROUP BY|HAVING|ORDER BY|LEFT OUTER JOIN|JOIN) ", r"\n\1 ", written).replace(" \n", "\n") + "\n"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_sql(name: str, dialect: str, snapshot: SnapshotAssertion) -> None:
+    assert text_of(STATEMENTS[name], DIALECTS[dialect]) == snapshot(extension_class=SqlFiles)

@@ -1,0 +1,46 @@
+WITH signs AS
+(SELECT 1::INTEGER AS sign UNION ALL SELECT -1::INTEGER AS anon_1),
+sides AS
+(SELECT row_number() OVER () AS side, ledger_entries.kind AS kind, ledger_entries.holder_id AS holder_id, ledger_entries.fact_id AS fact_id, conversions.occurred_at AS ended_at, conversions.has_people AS has_people, conversions.currency AS currency, conversions.currency IS NULL OR conversions.currency = :currency::VARCHAR AS is_convertible, CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.counts * 1000000::BIGINT ELSE 0::INTEGER END AS millionths, abs(CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END) AS magnitude, signs.sign * CASE WHEN (CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END < 0::BIGINT) THEN -1::INTEGER ELSE 1::INTEGER END AS direction
+FROM ledger_entries
+JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind = ledger_entries.kind AND conversions.holder_id = ledger_entries.holder_id AND conversions.fact_id = ledger_entries.fact_id
+JOIN signs ON signs.sign = 1::INTEGER OR ledger_entries.before_minor != 0::BIGINT
+WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = :kind::VARCHAR COLLATE "C"),
+reached AS
+(SELECT sides.side AS side, sides.millionths AS millionths, CASE WHEN sides.is_convertible THEN sides.magnitude ELSE 0::INTEGER END AS magnitude, sides.direction AS direction, journey_touches.position AS position, journey_touches.origin_id AS origin_id, journey_touches.touch_visitor_id AS touch_visitor_id, journey_touches.touch_event_id AS touch_event_id, journey_touches.position = min(journey_touches.position) OVER (PARTITION BY sides.side) AS is_first, journey_touches.position = max(journey_touches.position) OVER (PARTITION BY sides.side) AS is_last, journey_touches.position = coalesce(max(CASE WHEN (coalesce(origin_labels.channel, ''::VARCHAR) != 'Direct'::VARCHAR) THEN journey_touches.position END) OVER (PARTITION BY sides.side), max(journey_touches.position) OVER (PARTITION BY sides.side)) AS is_last_non_direct, count(*) OVER (PARTITION BY sides.side) AS length, max(journey_touches.occurred_at) OVER (PARTITION BY sides.side) - journey_touches.occurred_at AS age
+FROM sides
+JOIN journey_touches ON journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id
+LEFT OUTER JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = journey_touches.origin_id
+WHERE journey_touches.occurred_at >= sides.ended_at - :lookback::BIGINT AND coalesce(origin_labels.channel, ''::VARCHAR) != 'Direct'::VARCHAR),
+weighted AS
+(SELECT reached.side AS side, reached.millionths AS millionths, reached.magnitude AS magnitude, reached.direction AS direction, reached.position AS position, reached.origin_id AS origin_id, reached.touch_visitor_id AS touch_visitor_id, reached.touch_event_id AS touch_event_id, CASE WHEN reached.is_last_non_direct THEN 1::BIGINT ELSE 0::BIGINT END AS weight
+FROM reached),
+totalled AS
+(SELECT weighted.side AS side, weighted.millionths AS millionths, weighted.magnitude AS magnitude, weighted.direction AS direction, weighted.position AS position, weighted.origin_id AS origin_id, weighted.touch_visitor_id AS touch_visitor_id, weighted.touch_event_id AS touch_event_id, weighted.weight AS weight, CAST(sum(weighted.weight) OVER (PARTITION BY weighted.side) AS BIGINT) AS total
+FROM weighted
+WHERE weighted.weight > 0::BIGINT),
+shared AS
+(SELECT totalled.side AS side, totalled.direction AS direction, totalled.position AS position, totalled.origin_id AS origin_id, totalled.touch_visitor_id AS touch_visitor_id, totalled.touch_event_id AS touch_event_id, totalled.millionths AS millionths, (totalled.millionths / totalled.total) * totalled.weight + ((totalled.millionths % totalled.total) * totalled.weight) / totalled.total AS millionths_share, ((totalled.millionths % totalled.total) * totalled.weight) % totalled.total AS millionths_claim, totalled.magnitude AS magnitude, (totalled.magnitude / totalled.total) * totalled.weight + ((totalled.magnitude % totalled.total) * totalled.weight) / totalled.total AS magnitude_share, ((totalled.magnitude % totalled.total) * totalled.weight) % totalled.total AS magnitude_claim
+FROM totalled),
+ranked AS
+(SELECT shared.side AS side, shared.direction AS direction, shared.position AS position, shared.origin_id AS origin_id, shared.touch_visitor_id AS touch_visitor_id, shared.touch_event_id AS touch_event_id, shared.millionths_share AS millionths_share, shared.millionths - CAST(sum(shared.millionths_share) OVER (PARTITION BY shared.side) AS BIGINT) AS millionths_left, row_number() OVER (PARTITION BY shared.side
+ORDER BY shared.millionths_claim DESC, shared.position) AS millionths_rank, shared.magnitude_share AS magnitude_share, shared.magnitude - CAST(sum(shared.magnitude_share) OVER (PARTITION BY shared.side) AS BIGINT) AS magnitude_left, row_number() OVER (PARTITION BY shared.side
+ORDER BY shared.magnitude_claim DESC, shared.position) AS magnitude_rank
+FROM shared),
+credit AS
+(SELECT ranked.side AS side, ranked.origin_id AS origin_id, ranked.touch_visitor_id AS touch_visitor_id, ranked.touch_event_id AS touch_event_id, ranked.millionths_share + CASE WHEN (ranked.millionths_rank <= ranked.millionths_left) THEN 1::INTEGER ELSE 0::INTEGER END AS millionths, ranked.direction * (ranked.magnitude_share + CASE WHEN (ranked.magnitude_rank <= ranked.magnitude_left) THEN 1::INTEGER ELSE 0::INTEGER END) AS minor
+FROM ranked),
+credit_of_origins AS
+(SELECT credit.origin_id AS origin_id, credit.touch_visitor_id AS touch_visitor_id, credit.touch_event_id AS touch_event_id, CAST(sum(credit.millionths) AS BIGINT) AS millionths, CAST(sum(credit.minor) AS BIGINT) AS minor
+FROM credit
+GROUP BY credit.origin_id, credit.touch_visitor_id, credit.touch_event_id),
+labelled_credit AS
+(SELECT CASE WHEN ((coalesce(events.host, ''::VARCHAR) || coalesce(events.path, ''::VARCHAR)) = ''::VARCHAR) THEN '(none)'::VARCHAR ELSE coalesce(events.host, ''::VARCHAR) || coalesce(events.path, ''::VARCHAR) END AS landing_page, coalesce(origin_labels.campaign, '(not set)'::VARCHAR) AS campaign, credit_of_origins.millionths AS millionths, credit_of_origins.minor AS minor
+FROM credit_of_origins
+LEFT OUTER JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = credit_of_origins.origin_id
+LEFT OUTER JOIN events ON events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id = credit_of_origins.touch_visitor_id AND events.event_id = credit_of_origins.touch_event_id)
+ SELECT labelled_credit.landing_page, labelled_credit.campaign, CAST(sum(labelled_credit.millionths) AS BIGINT) AS millionths, CAST(sum(labelled_credit.minor) AS BIGINT) AS minor
+FROM labelled_credit
+GROUP BY labelled_credit.landing_page, labelled_credit.campaign
+HAVING CAST(sum(labelled_credit.millionths) AS BIGINT) != 0::BIGINT OR CAST(sum(labelled_credit.minor) AS BIGINT) != 0::BIGINT
+ORDER BY CAST(sum(labelled_credit.millionths) AS BIGINT) DESC, CAST(sum(labelled_credit.minor) AS BIGINT) DESC, CAST(labelled_credit.landing_page AS TEXT) COLLATE "C", CAST(labelled_credit.campaign AS TEXT) COLLATE "C"
