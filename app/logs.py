@@ -16,8 +16,8 @@ from structlog.types import Processor
 _SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio", "alembic")
 
 
-def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
-    """Sends the log of the service, and of the libraries under it, to `stream`: JSON unless it is a terminal.
+def configure_logs(level: str, stream: TextIO | None = None) -> None:
+    """Sends the log of the service, and of the libraries under it, to `stream` (stderr): JSON unless it is a terminal.
 
     `level` is `DEBUG`, `INFO`, `WARNING` or `ERROR`; ValueError for any other.
     """
@@ -35,7 +35,7 @@ def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    _route_libraries(stream, threshold, shared)
+    _route_libraries(stream or sys.stderr, threshold, shared)
 
 
 def _renderers(is_terminal: bool) -> list[Processor]:

@@ -7,6 +7,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import Problem
 
+_NAMED_BY = {"unknown database": "CLOSEDLOOP_DATABASE_URL", "unknown log level": "CLOSEDLOOP_LOG_LEVEL"}
+"""How an error begins, and the setting that it is about."""
+
 
 def complaint(error: Exception) -> str | None:
     """One or a few lines; None for a failure that is ours, whose traceback is worth more."""
@@ -17,8 +20,9 @@ def complaint(error: Exception) -> str | None:
         return "a setting is wrong: " + "; ".join(found)
     if isinstance(error, SQLAlchemyError | OSError):
         return f"the database cannot be used ({_first_line(error)}). CLOSEDLOOP_DATABASE_URL names it."
-    if isinstance(error, ValueError) and "unknown database" in str(error):
-        return f"CLOSEDLOOP_DATABASE_URL: {error}"
+    for beginning, variable in _NAMED_BY.items():
+        if isinstance(error, ValueError) and str(error).startswith(beginning):
+            return f"{variable}: {error}"
     return None
 
 

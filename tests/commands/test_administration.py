@@ -1,0 +1,122 @@
+"""sites, keys, connections, quarantine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import Result
+
+from app.cli import app
+from app.commands.complaints import complaint
+from app.errors import Conflict, NotFound, Unprocessable
+
+Command = Callable[..., Result]
+
+
+def cells(result: Result) -> list[dict[str, str]]:
+    """The rows of a table."""
+    assert result.exit_code == 0, (result.output, result.exception)
+    header, *rows = (line.split("\t") for line in result.stdout.splitlines() if "\t" in line)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@pytest.fixture
+def with_site(command: Command, tmp_path: Path) -> Command:
+    """A database with the site `default`, as the first import makes it."""
+    (tmp_path / "empty.jsonl").write_text("")
+    made = command("import", "empty.jsonl")
+    assert made.exit_code == 0, (made.output, made.exception)
+    assert made.stdout.count("shown once") == 2
+    return command
+
+
+def test_sites(with_site: Command) -> None:
+    assert with_site("sites", "create", "shop", "--set", "timezone=Europe/Berlin", "--set", 'hosts=["shop.example"]').exit_code == 0
+    assert [(row["site"], row["timezone"], row["hosts"]) for row in cells(with_site("sites", "list"))] == [
+        ("default", "UTC", ""),
+        ("shop", "Europe/Berlin", "shop.example"),
+    ]
+    assert "Version 2" in with_site("sites", "change", "shop", "--set", "currency=EUR").stdout
+    shown = json.loads(with_site("sites", "show", "shop").stdout)
+    assert (shown["currency"], shown["timezone"]) == ("EUR", "Europe/Berlin")
+    assert with_site("sites", "delete", "shop").exit_code == 0
+    assert [row["site"] for row in cells(with_site("sites", "list"))] == ["default"]
+
+
+def test_keys(with_site: Command) -> None:
+    [made] = cells(with_site("keys", "create", "--scope", "read", "--label", "reports"))
+    assert made["value"].startswith("cl_sk_")
+    listed = {row["key"]: row for row in cells(with_site("keys", "list"))}
+    assert (listed[made["key"]]["scopes"], listed[made["key"]]["label"], listed[made["key"]]["value"]) == ("read", "reports", "")
+    assert with_site("keys", "revoke", made["key"]).exit_code == 0
+    [revoked] = [row for row in cells(with_site("keys", "list", "--site", "default")) if row["key"] == made["key"]]
+    assert revoked["revoked_at"]
+    assert sum(bool(row["revoked_at"]) for row in cells(with_site("keys", "list"))) == 1
+
+
+def test_connections(with_site: Command) -> None:
+    [made] = cells(with_site("connections", "create", "crm", "--won-stage", "Closed Won"))
+    assert made["path"] == "/v1/webhooks/crm"
+    [rotated] = cells(with_site("connections", "rotate", "crm"))
+    assert rotated["secret"].startswith("whsec_")
+    assert rotated["secret"] != made["secret"]
+    assert [row["live_secrets"] for row in cells(with_site("connections", "list"))] == ["2"]
+    assert with_site("connections", "rotate", "crm", "--end-previous").exit_code == 0
+    assert [row["live_secrets"] for row in cells(with_site("connections", "list"))] == ["1"]
+    assert with_site("connections", "delete", "crm").exit_code == 0
+    assert cells(with_site("connections", "list")) == []
+
+
+def test_quarantine(with_site: Command, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"type": 5, "occurred_at": "2026-03-02T09:00:00Z"}\n')
+    assert with_site("import", "bad.jsonl").exit_code == 1
+    [row] = cells(with_site("quarantine", "list"))
+    assert row["door"] == "events"
+    assert row["reason"].startswith("type")
+    assert json.loads(with_site("quarantine", "show", row["id"]).stdout)["type"] == 5
+    replayed = with_site("quarantine", "replay")
+    assert replayed.exit_code == 1
+    assert "0 stored, 0 were stored already, 1 still refused" in replayed.stdout
+    assert with_site("quarantine", "purge", "--days", "0").exit_code == 0
+    assert cells(with_site("quarantine", "list")) == []
+    assert with_site("quarantine", "show", row["id"]).exit_code == 1
+
+
+MISTAKES: list[tuple[list[str], type[Exception]]] = [
+    (["sites", "show", "nowhere"], NotFound),
+    (["sites", "create", "default"], Conflict),
+    (["sites", "change", "default", "--set", "timezone=Mars/Olympus"], Unprocessable),
+    (["keys", "revoke", "key_nowhere"], NotFound),
+    (["keys", "create", "--scope", "everything"], Unprocessable),
+    (["connections", "rotate", "crm"], NotFound),
+    (["connections", "create", "crm", "--secret", "guess"], Unprocessable),
+    (["rebuild", "--site", "nowhere"], NotFound),
+]
+
+
+def test_what_is_wrong_is_a_problem_and_no_traceback(with_site: Command) -> None:
+    for arguments, error in MISTAKES:
+        raised = with_site(*arguments).exception
+        assert isinstance(raised, error), (arguments, raised)
+        assert complaint(raised) == raised.detail
+
+
+def test_everything_has_help() -> None:
+    for path, described in _commands(typer.main.get_command(app)):
+        assert described.help, f"{' '.join(path)} says nothing of itself"
+        for parameter in described.params:
+            assert getattr(parameter, "help", None), f"{' '.join(path)} {parameter.name} says nothing of itself"
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    found = []
+    for name, member in group.commands.items():
+        found.append(((*path, name), member))
+        if hasattr(member, "commands"):
+            found += _commands(member, (*path, name))
+    return found
