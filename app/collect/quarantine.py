@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Delete, Select, bindparam, delete, func, select
+from sqlalchemy import Delete, Select, bindparam, delete, select
 
 from app import ids, tables
 from app.db import Database
@@ -148,11 +149,6 @@ def delete_until() -> Delete:
     return delete(tables.quarantine).where(row.site_id == bindparam("site_id"), row.received_at <= bindparam("until", type_=tables.Moment))
 
 
-def count_rows() -> Select[Any]:
-    """One row: how many a site's quarantine holds."""
-    return select(func.count()).select_from(tables.quarantine).where(tables.quarantine.c.site_id == bindparam("site_id"))
-
-
 # ---------------------------------------------------------------- what is done with it
 
 
@@ -182,7 +178,7 @@ async def _replay_page(database: Database, log: Log, site: Site, rows: Sequence[
     facts: list[tuple[str, Fact]] = []
     for row in rows:
         try:
-            facts.append((row.quarantine_id, _fact_again(site, row)))
+            facts.append((row.quarantine_id, replace(_fact_again(site, row), refused=partial(_row_again, site, row))))
         except ValueError as error:
             replayed.refused.append(StillRefused(id=row.quarantine_id, reason=str(error)))
     outcomes = await log.append([fact for _, fact in facts])
@@ -204,6 +200,11 @@ def _fact_again(site: Site, row: Any) -> Fact:
     if reader is None:
         raise ValueError(f"nothing reads what came in through {row.door!r}")
     return reader(site, Quarantined(row.door, row.body, row.is_trusted, tables.to_micros(row.received_at)))
+
+
+def _row_again(site: Site, row: Any, reason: str) -> dict[str, Any]:
+    """The row that is there already: what the database refuses once more is not set aside twice."""
+    return {**row._mapping, "site_id": site.site_id, "reason": reason}  # noqa: SLF001 - SQLAlchemy's documented name
 
 
 async def purge(database: Database, now: datetime, *, days: int, cap: int) -> None:
