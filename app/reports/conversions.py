@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from pydantic import Field
@@ -89,7 +90,10 @@ def as_table(answer: dict[str, Any]) -> str:
 
 
 def _cell(row: dict[str, Any], column: str) -> object:
-    return (row["deal"] or {}).get(column) if column in ("deal_id", "name") else row[column]
+    if column in ("deal_id", "name"):
+        return (row["deal"] or {}).get(column)
+    # As a number, so that a negative one is not taken for a formula.
+    return Decimal(row[column]) if column == "amount" and row[column] else row[column]
 
 
 def described(row: RowMapping, people: Sequence[str], site: Site) -> dict[str, Any]:
