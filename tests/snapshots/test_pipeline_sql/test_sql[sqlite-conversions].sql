@@ -1,0 +1,258 @@
+DELETE
+FROM dirty_conversions
+WHERE dirty_conversions.site_id = :site_id;
+
+DELETE
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id;
+
+DELETE
+FROM staged_conversion_people
+WHERE staged_conversion_people.site_id = :site_id;
+
+DELETE
+FROM staged_ledger_entries
+WHERE staged_ledger_entries.site_id = :site_id;
+
+DELETE
+FROM concerned_deals
+WHERE concerned_deals.site_id = :site_id;
+
+INSERT INTO concerned_deals (site_id, space, deal_id)
+SELECT dirty_conversions.site_id, dirty_conversions.space, dirty_conversions.deal_id
+FROM dirty_conversions
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id = ''
+UNION SELECT deal_people.site_id, deal_people.space, deal_people.deal_id
+FROM dirty_conversions
+JOIN deal_people ON deal_people.site_id = :site_id AND deal_people.person_id = dirty_conversions.person_id
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '';
+
+WITH goals_reached AS
+(SELECT visitor_spans.person_id AS person_id, goal_events.goal AS goal, goal_events.visitor_id AS visitor_id, goal_events.event_id AS event_id, goal_events.occurred_at AS occurred_at, goal_events.once_per AS once_per, row_number() OVER (PARTITION BY visitor_spans.person_id, goal_events.goal
+ORDER BY goal_events.occurred_at, goal_events.sequence, goal_events.event_id, goal_events.visitor_id) AS number, min(CASE WHEN (goal_events.goal = 'lead') THEN goal_events.occurred_at END) OVER (PARTITION BY visitor_spans.person_id) AS lead_at
+FROM dirty_conversions
+JOIN visitor_spans ON visitor_spans.site_id = :site_id AND visitor_spans.person_id = dirty_conversions.person_id
+JOIN goal_events ON goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '')
+ INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
+SELECT :site_id AS site_id, goals_reached.goal AS kind, goals_reached.visitor_id AS holder_id, goals_reached.event_id AS fact_id, goals_reached.person_id, goals_reached.occurred_at, NULL AS currency, 1 AS has_people, CASE WHEN (goals_reached.occurred_at >= goals_reached.lead_at) THEN goals_reached.lead_at END AS lead_at, NULL AS opportunity_at, 0 AS is_gone
+FROM goals_reached
+WHERE goals_reached.number = 1 OR goals_reached.once_per = 'event';
+
+WITH marks_of_people AS
+(SELECT DISTINCT contact_marks.fact_id AS fact_id, contact_marks.link_id AS link_id, contact_marks.occurred_at AS occurred_at
+FROM dirty_conversions
+JOIN key_people AS keys_of_person ON keys_of_person.site_id = :site_id AND keys_of_person.person_id = dirty_conversions.person_id
+JOIN link_keys AS links_of_key ON links_of_key.site_id = :site_id AND links_of_key.key_id = keys_of_person.key_id
+JOIN contact_marks ON contact_marks.site_id = :site_id AND contact_marks.link_id = links_of_key.link_id
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '' AND contact_marks.mark = 'sql'),
+qualifications AS
+(SELECT marks_of_people.fact_id AS fact_id, marks_of_people.occurred_at AS occurred_at, min(key_people.person_id) AS person_id
+FROM marks_of_people
+JOIN link_keys ON link_keys.site_id = :site_id AND link_keys.link_id = marks_of_people.link_id
+JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = link_keys.key_id
+GROUP BY marks_of_people.fact_id, marks_of_people.occurred_at),
+qualifications_numbered AS
+(SELECT qualifications.fact_id AS fact_id, qualifications.occurred_at AS occurred_at, qualifications.person_id AS person_id, row_number() OVER (PARTITION BY qualifications.person_id
+ORDER BY qualifications.occurred_at, qualifications.fact_id) AS number
+FROM qualifications
+WHERE EXISTS (SELECT *
+FROM dirty_conversions
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '' AND dirty_conversions.person_id = qualifications.person_id))
+ INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
+SELECT :site_id AS site_id, 'sql' AS kind, 'crm' AS holder_id, qualifications_numbered.fact_id AS fact_id, qualifications_numbered.person_id, qualifications_numbered.occurred_at, NULL AS currency, 1 AS has_people, (SELECT min((SELECT min(goal_events.occurred_at) AS min_2
+FROM goal_events
+WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= qualifications_numbered.occurred_at)) AS min_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = qualifications_numbered.person_id) AS lead_at, NULL AS opportunity_at, 0 AS is_gone
+FROM qualifications_numbered
+WHERE qualifications_numbered.number = 1;
+
+INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
+SELECT of_deals.site_id, of_deals.kind, of_deals.holder_id, of_deals.fact_id, of_deals.person_id, of_deals.occurred_at, of_deals.currency, of_deals.has_people, of_deals.lead_at, of_deals.opportunity_at, of_deals.is_gone
+FROM (SELECT deals.site_id AS site_id, 'opportunity' AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, '' AS person_id, deals.opened_at AS occurred_at, deals.currency AS currency, deals.has_contacts AS has_people, (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_3
+FROM goal_events
+WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_2
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_1
+FROM deal_people
+WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id) AS lead_at, deals.opened_at AS opportunity_at, 0 AS is_gone
+FROM concerned_deals
+JOIN deals ON deals.site_id = :site_id AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id
+UNION ALL SELECT deals.site_id AS site_id, 'customer' AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, '' AS person_id, deals.won_at AS occurred_at, deals.currency AS currency, deals.has_contacts AS has_people, (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_6
+FROM goal_events
+WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_5
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_4
+FROM deal_people
+WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id) AS lead_at, deals.opened_at AS opportunity_at, 0 AS is_gone
+FROM concerned_deals
+JOIN deals ON deals.site_id = :site_id AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id AND deals.outcome = 'won' AND (:customer_space = '' OR deals.space = :customer_space)) AS of_deals;
+
+INSERT INTO staged_conversion_people (site_id, kind, holder_id, fact_id, person_id, is_gone)
+SELECT :site_id AS site_id, people.kind, people.holder_id, people.fact_id, people.person_id, 0 AS is_gone
+FROM (SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, staged_conversions.person_id AS person_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.person_id != ''
+UNION ALL SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, deal_people.person_id AS person_id
+FROM staged_conversions
+JOIN deal_people ON deal_people.site_id = :site_id AND deal_people.space = staged_conversions.holder_id AND deal_people.deal_id = staged_conversions.fact_id
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.kind IN (__[POSTCOMPILE_kind_1]) AND staged_conversions.person_id = '') AS people;
+
+INSERT INTO staged_ledger_entries (site_id, kind, holder_id, fact_id, entry, counted_at, occurred_at, counts, before_minor, after_minor, is_gone)
+SELECT :site_id AS site_id, entries.kind, entries.holder_id, entries.fact_id, entries.entry, entries.counted_at, entries.occurred_at, entries.counts, entries.before_minor, entries.after_minor, 0 AS is_gone
+FROM (SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, 0 AS entry, staged_conversions.occurred_at AS counted_at, staged_conversions.occurred_at AS occurred_at, 1 AS counts, 0 AS before_minor, 0 AS after_minor
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.person_id != ''
+UNION ALL SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, 0 AS entry, staged_conversions.occurred_at AS counted_at, staged_conversions.occurred_at AS occurred_at, 1 AS counts, 0 AS before_minor, coalesce(deals.amount_minor, 0) AS after_minor
+FROM staged_conversions
+JOIN deals ON deals.site_id = :site_id AND deals.space = staged_conversions.holder_id AND deals.deal_id = staged_conversions.fact_id
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.kind = 'opportunity' AND staged_conversions.person_id = ''
+UNION ALL SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, deal_amounts.entry AS entry, CASE WHEN (deal_amounts.entry = 0) THEN coalesce(local_days.starts_at, deal_amounts.occurred_at) ELSE deal_amounts.occurred_at END AS counted_at, deal_amounts.occurred_at AS occurred_at, CASE WHEN (deal_amounts.entry = 0) THEN 1 ELSE 0 END AS counts, deal_amounts.before_minor AS before_minor, deal_amounts.after_minor AS after_minor
+FROM staged_conversions
+JOIN deals ON deals.site_id = :site_id AND deals.space = staged_conversions.holder_id AND deals.deal_id = staged_conversions.fact_id
+JOIN deal_amounts ON deal_amounts.site_id = :site_id AND deal_amounts.space = staged_conversions.holder_id AND deal_amounts.deal_id = staged_conversions.fact_id
+LEFT OUTER JOIN local_days ON local_days.site_id = :site_id AND local_days.day = deals.closed_on
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.kind = 'customer' AND staged_conversions.person_id = '') AS entries;
+
+INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, is_gone)
+SELECT conversions.site_id, conversions.kind, conversions.holder_id, conversions.fact_id, True AS anon_1
+FROM conversions
+WHERE conversions.site_id = :site_id AND (conversions.kind, conversions.holder_id, conversions.fact_id) IN (SELECT "before".kind, "before".holder_id, "before".fact_id
+FROM (SELECT "before".site_id AS site_id, "before".kind AS kind, "before".holder_id AS holder_id, "before".fact_id AS fact_id
+FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM dirty_conversions
+JOIN conversions ON conversions.site_id = :site_id AND conversions.person_id = dirty_conversions.person_id
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != ''
+UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM concerned_deals
+JOIN conversions ON conversions.site_id = :site_id AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id) AS "before") AS "before"
+UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
+FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.is_gone IS 0) AS computed) AND NOT (EXISTS (SELECT *
+FROM staged_conversions
+WHERE staged_conversions.site_id = conversions.site_id AND staged_conversions.kind = conversions.kind AND staged_conversions.holder_id = conversions.holder_id AND staged_conversions.fact_id = conversions.fact_id));
+
+DELETE
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.is_gone IS 0 AND (EXISTS (SELECT *
+FROM conversions
+WHERE conversions.site_id = staged_conversions.site_id AND conversions.kind = staged_conversions.kind AND conversions.holder_id = staged_conversions.holder_id AND conversions.fact_id = staged_conversions.fact_id AND conversions.person_id IS staged_conversions.person_id AND conversions.occurred_at IS staged_conversions.occurred_at AND conversions.currency IS staged_conversions.currency AND conversions.has_people IS staged_conversions.has_people AND conversions.lead_at IS staged_conversions.lead_at AND conversions.opportunity_at IS staged_conversions.opportunity_at));
+
+INSERT INTO staged_conversion_people (site_id, kind, holder_id, fact_id, person_id, is_gone)
+SELECT conversion_people.site_id, conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id, conversion_people.person_id, True AS anon_1
+FROM conversion_people
+WHERE conversion_people.site_id = :site_id AND (conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id) IN (SELECT "before".kind, "before".holder_id, "before".fact_id
+FROM (SELECT "before".site_id AS site_id, "before".kind AS kind, "before".holder_id AS holder_id, "before".fact_id AS fact_id
+FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM dirty_conversions
+JOIN conversions ON conversions.site_id = :site_id AND conversions.person_id = dirty_conversions.person_id
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != ''
+UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM concerned_deals
+JOIN conversions ON conversions.site_id = :site_id AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id) AS "before") AS "before"
+UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
+FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.is_gone IS 0) AS computed) AND NOT (EXISTS (SELECT *
+FROM staged_conversion_people
+WHERE staged_conversion_people.site_id = conversion_people.site_id AND staged_conversion_people.kind = conversion_people.kind AND staged_conversion_people.holder_id = conversion_people.holder_id AND staged_conversion_people.fact_id = conversion_people.fact_id AND staged_conversion_people.person_id = conversion_people.person_id));
+
+DELETE
+FROM staged_conversion_people
+WHERE staged_conversion_people.site_id = :site_id AND staged_conversion_people.is_gone IS 0 AND (EXISTS (SELECT *
+FROM conversion_people
+WHERE conversion_people.site_id = staged_conversion_people.site_id AND conversion_people.kind = staged_conversion_people.kind AND conversion_people.holder_id = staged_conversion_people.holder_id AND conversion_people.fact_id = staged_conversion_people.fact_id AND conversion_people.person_id = staged_conversion_people.person_id));
+
+INSERT INTO staged_ledger_entries (site_id, kind, holder_id, fact_id, entry, is_gone)
+SELECT ledger_entries.site_id, ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id, ledger_entries.entry, True AS anon_1
+FROM ledger_entries
+WHERE ledger_entries.site_id = :site_id AND (ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id) IN (SELECT "before".kind, "before".holder_id, "before".fact_id
+FROM (SELECT "before".site_id AS site_id, "before".kind AS kind, "before".holder_id AS holder_id, "before".fact_id AS fact_id
+FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM dirty_conversions
+JOIN conversions ON conversions.site_id = :site_id AND conversions.person_id = dirty_conversions.person_id
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != ''
+UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM concerned_deals
+JOIN conversions ON conversions.site_id = :site_id AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id) AS "before") AS "before"
+UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
+FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.is_gone IS 0) AS computed) AND NOT (EXISTS (SELECT *
+FROM staged_ledger_entries
+WHERE staged_ledger_entries.site_id = ledger_entries.site_id AND staged_ledger_entries.kind = ledger_entries.kind AND staged_ledger_entries.holder_id = ledger_entries.holder_id AND staged_ledger_entries.fact_id = ledger_entries.fact_id AND staged_ledger_entries.entry = ledger_entries.entry));
+
+DELETE
+FROM staged_ledger_entries
+WHERE staged_ledger_entries.site_id = :site_id AND staged_ledger_entries.is_gone IS 0 AND (EXISTS (SELECT *
+FROM ledger_entries
+WHERE ledger_entries.site_id = staged_ledger_entries.site_id AND ledger_entries.kind = staged_ledger_entries.kind AND ledger_entries.holder_id = staged_ledger_entries.holder_id AND ledger_entries.fact_id = staged_ledger_entries.fact_id AND ledger_entries.entry = staged_ledger_entries.entry AND ledger_entries.counted_at IS staged_ledger_entries.counted_at AND ledger_entries.occurred_at IS staged_ledger_entries.occurred_at AND ledger_entries.counts IS staged_ledger_entries.counts AND ledger_entries.before_minor IS staged_ledger_entries.before_minor AND ledger_entries.after_minor IS staged_ledger_entries.after_minor));
+
+DELETE
+FROM enqueued_journeys
+WHERE enqueued_journeys.site_id = :site_id;
+
+INSERT INTO enqueued_journeys (site_id, kind, holder_id, fact_id)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.holder_id, anon_1.fact_id
+FROM (SELECT "before".site_id AS site_id, "before".kind AS kind, "before".holder_id AS holder_id, "before".fact_id AS fact_id
+FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM dirty_conversions
+JOIN conversions ON conversions.site_id = :site_id AND conversions.person_id = dirty_conversions.person_id
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != ''
+UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM concerned_deals
+JOIN conversions ON conversions.site_id = :site_id AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id) AS "before") AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, kind, holder_id, fact_id) DO NOTHING;
+
+INSERT INTO enqueued_journeys (site_id, kind, holder_id, fact_id)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.holder_id, anon_1.fact_id
+FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.is_gone IS 0) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, kind, holder_id, fact_id) DO NOTHING;
+
+INSERT INTO journeys_queue (site_id, kind, holder_id, fact_id, received_at)
+SELECT enqueued_journeys.site_id, enqueued_journeys.kind, enqueued_journeys.holder_id, enqueued_journeys.fact_id, :received_at AS anon_1
+FROM enqueued_journeys
+WHERE enqueued_journeys.site_id = :site_id;
+
+DELETE
+FROM conversions
+WHERE conversions.site_id = :site_id AND (conversions.site_id, conversions.kind, conversions.holder_id, conversions.fact_id) IN (SELECT staged_conversions.site_id, staged_conversions.kind, staged_conversions.holder_id, staged_conversions.fact_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.is_gone IS 1);
+
+INSERT INTO conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at)
+SELECT staged_conversions.site_id, staged_conversions.kind, staged_conversions.holder_id, staged_conversions.fact_id, staged_conversions.person_id, staged_conversions.occurred_at, staged_conversions.currency, staged_conversions.has_people, staged_conversions.lead_at, staged_conversions.opportunity_at
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id AND staged_conversions.is_gone IS 0 ON CONFLICT (site_id, kind, holder_id, fact_id) DO UPDATE SET person_id = excluded.person_id, occurred_at = excluded.occurred_at, currency = excluded.currency, has_people = excluded.has_people, lead_at = excluded.lead_at, opportunity_at = excluded.opportunity_at;
+
+DELETE
+FROM conversion_people
+WHERE conversion_people.site_id = :site_id AND (conversion_people.site_id, conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id, conversion_people.person_id) IN (SELECT staged_conversion_people.site_id, staged_conversion_people.kind, staged_conversion_people.holder_id, staged_conversion_people.fact_id, staged_conversion_people.person_id
+FROM staged_conversion_people
+WHERE staged_conversion_people.site_id = :site_id AND staged_conversion_people.is_gone IS 1);
+
+INSERT INTO conversion_people (site_id, kind, holder_id, fact_id, person_id)
+SELECT staged_conversion_people.site_id, staged_conversion_people.kind, staged_conversion_people.holder_id, staged_conversion_people.fact_id, staged_conversion_people.person_id
+FROM staged_conversion_people
+WHERE staged_conversion_people.site_id = :site_id AND staged_conversion_people.is_gone IS 0 ON CONFLICT (site_id, kind, holder_id, fact_id, person_id) DO NOTHING;
+
+DELETE
+FROM ledger_entries
+WHERE ledger_entries.site_id = :site_id AND (ledger_entries.site_id, ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id, ledger_entries.entry) IN (SELECT staged_ledger_entries.site_id, staged_ledger_entries.kind, staged_ledger_entries.holder_id, staged_ledger_entries.fact_id, staged_ledger_entries.entry
+FROM staged_ledger_entries
+WHERE staged_ledger_entries.site_id = :site_id AND staged_ledger_entries.is_gone IS 1);
+
+INSERT INTO ledger_entries (site_id, kind, holder_id, fact_id, entry, counted_at, occurred_at, counts, before_minor, after_minor)
+SELECT staged_ledger_entries.site_id, staged_ledger_entries.kind, staged_ledger_entries.holder_id, staged_ledger_entries.fact_id, staged_ledger_entries.entry, staged_ledger_entries.counted_at, staged_ledger_entries.occurred_at, staged_ledger_entries.counts, staged_ledger_entries.before_minor, staged_ledger_entries.after_minor
+FROM staged_ledger_entries
+WHERE staged_ledger_entries.site_id = :site_id AND staged_ledger_entries.is_gone IS 0 ON CONFLICT (site_id, kind, holder_id, fact_id, entry) DO UPDATE SET counted_at = excluded.counted_at, occurred_at = excluded.occurred_at, counts = excluded.counts, before_minor = excluded.before_minor, after_minor = excluded.after_minor;
