@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,6 +76,12 @@ class Interval(BaseModel):
     site: str | None = Field(None, description="The site, where the key serves several.")
     from_day: Day | None = Field(None, alias="from", description="First day counted, in the site's time zone; absent: since the beginning.")
     to_day: Day | None = Field(None, alias="to", description="First day not counted; absent: no end.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        """`from=&to=` is what forms send for what was left open: an empty value is an absent one."""
+        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
 
     def bounds(self, timezone: str) -> tuple[int | None, int | None]:
         """The interval in microseconds. Unprocessable if it is empty."""

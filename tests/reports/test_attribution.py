@@ -106,7 +106,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"model": "magic"}, "position_based"),
     ({"by": "channel,planet"}, "landing_page"),
     ({"by": "channel,channel"}, "twice"),
-    ({"by": ""}, "landing_page"),
+    ({"by": ","}, "landing_page"),
     ({"conversion": "dream"}, "lead, mql, sql, opportunity, customer"),
     ({"from": "2026-02-01", "to": "2026-02-01"}, "earlier"),
     ({"from": "1769904000"}, "YYYY-MM-DD"),
@@ -125,6 +125,12 @@ async def test_what_is_not_allowed_is_refused_by_name(client: httpx.AsyncClient)
         answer = await client.get(PATH, headers=READER, params=params)
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), params
         assert named in answer.json()["detail"]
+
+
+async def test_an_empty_value_is_an_absent_one(client: httpx.AsyncClient) -> None:
+    empty = await client.get(f"{PATH}?conversion=customer&model=&by=&from=&to=&lookback_days=&exclude_direct=false", headers=READER)
+    assert empty.status_code == 200, empty.text
+    assert (empty.json()["model"], empty.json()["from"], empty.json()["lookback_days"]) == ("linear", None, 365)
 
 
 async def test_only_a_reader_may_read(client: httpx.AsyncClient) -> None:
