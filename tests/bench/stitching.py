@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from app.sites.authorisation import ensure_first_site
 from app.sites.site import load_site
 from tests import postgresql
 from tests.bench.load import SITE, fill_log
+from tests.bench.reports import time_reports
 
 
 @contextmanager
@@ -41,10 +43,15 @@ async def prepare(url: str, events: int) -> Database:
     await ensure_first_site(database, Settings(_env_file=None, database_url=url), datetime.now(UTC))
     await fill_log(database, events)
     if not database.is_sqlite:
-        async with database.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text("VACUUM ANALYZE"))
+        await vacuum(database)
     return database
+
+
+async def vacuum(database: Database) -> None:
+    """What PostgreSQL does by itself within minutes of a bulk load."""
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("VACUUM ANALYZE"))
 
 
 async def rebuild_timed(database: Database) -> dict[str, float]:
@@ -62,30 +69,47 @@ async def rebuild_timed(database: Database) -> dict[str, float]:
                 await rebuild_chunk(worker, site)
                 stage = progress["stage"]
                 seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began
-            print("   batches", worker.batch)
     return seconds
 
 
-async def measure(url: str, events: int) -> float:
-    """Events per second of a rebuild, printed by stage."""
+@dataclass
+class Measured:
+    """What one size gave."""
+
+    events_per_second: float
+    report_milliseconds: dict[str, float]
+
+
+async def measure(url: str, events: int) -> Measured:
+    """A rebuild, printed by stage, then the reports over it."""
     database = await prepare(url, events)
     seconds = await rebuild_timed(database)
     total = sum(seconds.values())
     parts = "  ".join(f"{stage} {value:.1f}s" for stage, value in seconds.items())
     print(f"{database.url.get_backend_name():10} {events:>9,} events: {events / total:>8,.0f} events/s  ({parts})", flush=True)
+    if not database.is_sqlite:
+        await vacuum(database)
+    reports = await time_reports(database)
+    print(f"{'':10} reports: " + "  ".join(f"{name} {value:,.0f} ms" for name, value in reports.items()), flush=True)
     await database.dispose()
-    return events / total
+    return Measured(events / total, reports)
 
 
 def main(sizes: list[int], kinds: list[str]) -> None:
-    """Print the rates at each size, and how they changed with it."""
+    """Print the rates at each size, and how they grew with it."""
     for kind in kinds:
-        rates = []
+        found = []
         for size in sizes:
             with fresh_databases() as urls:
-                rates.append(asyncio.run(measure(urls[kind], size)))
-        if len(rates) > 1:
-            print(f"{kind:10} rate at {sizes[-1]:,} events is {rates[-1] / rates[0]:.2f} x that at {sizes[0]:,}")
+                found.append(asyncio.run(measure(urls[kind], size)))
+        if len(found) > 1:
+            first, last = found[0], found[-1]
+            print(
+                f"{kind:10} {sizes[-1] / sizes[0]:.0f} x the events: rate {last.events_per_second / first.events_per_second:.2f} x; ",
+                end="",
+            )
+            grown = {name: last.report_milliseconds[name] / value for name, value in first.report_milliseconds.items()}
+            print("; ".join(f"{name} {ratio:.1f} x" for name, ratio in grown.items()), flush=True)
 
 
 if __name__ == "__main__":
