@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -22,6 +23,16 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 is any free one. OSError if it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def _collect_garbage_seldom() -> None:
+    """Leave alone what was made at the start and lives as long as the process, and look at the rest less often.
+
+    A request makes hundreds of objects and no cycles; looking for some took a quarter of ingestion's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def url_of(listener: socket.socket) -> str:
@@ -63,6 +74,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve, then say so."""
         await super().startup(sockets)
+        _collect_garbage_seldom()
         if self.started:
             self._on_ready()
 
