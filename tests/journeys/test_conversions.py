@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from app import tables
+from app import swap, tables
 from app.db import Database
 from app.journeys.conversions_stage import STAGE
 from app.sites.settings import SiteSettings
@@ -81,6 +82,7 @@ GOALS: dict[str, tuple[Rows, str, list[list[Any]]]] = {
     ),
     "only within its span": (a_goal("shared", "1", 9) + a_goal("shared", "2", 10), "ada", [["lead", "shared", "2"]]),
     "the one before it": (a_goal("shared", "1", 9) + a_goal("shared", "2", 10), "bob", [["lead", "shared", "1"]]),
+    "not at the end of its span": (a_goal("shared", "2", 10), "bob", []),
     "a visitor is a person too": (a_goal("lone", "1", 5), "v_lone", [["lead", "lone", "1"]]),
     "only dirty people": (a_goal("lone", "1", 5), "ada", []),
 }  # fmt: skip
@@ -262,3 +264,22 @@ async def test_journeys_of_what_is_gone_are_handed_on(database: Database, site: 
     await run(database, site, [], people="ada")
     await assert_rows(database, tables.conversions, KEY, [])
     await assert_rows(database, tables.journeys_queue, KEY, [["lead", "v", "1"]])
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_a_rebuild_finds_people_and_deals(database: Database, site: Site, limit: int) -> None:
+    rows = [*SPANS, *a_deal("d", opened=1), *a_deal("e", opened=1, space="crm"), *key_people(e_kim="e_kim")]
+    await put_all(database, rows)
+    found: list[tuple[str, ...]] = []
+    after: tuple[str, ...] | None = ()
+    while after is not None:
+        async with database.worker() as connection, database.computing(connection):
+            bounds = {f"after_{n}": part for n, part in enumerate(after)}
+            await connection.execute(swap.next_keys(STAGE, after or None), {"site_id": site.site_id, "limit": limit, **bounds})
+            dirty = STAGE.dirty.c
+            keys = await connection.execute(select(dirty.person_id, dirty.space, dirty.deal_id).order_by(*list(dirty)[1:]))
+            found += [tuple(key) for key in keys]
+            last = (await connection.execute(swap.last_dirty(STAGE), {"site_id": site.site_id})).one_or_none()
+        after = None if last is None else tuple(last)
+    people = [(person, "", "") for person in ("ada", "bob", "e_kim", "v_lone")]
+    assert found == [("", "crm", "e"), ("", "generic", "d"), *people]
