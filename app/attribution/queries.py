@@ -291,7 +291,10 @@ def _reason(question: Question, over: CTE) -> ColumnElement[str | None]:
     has_none = tables.journeys.c.first_touched_at.is_(None)
     is_early = or_(first_visit.is_(None), over.c.ended_at < first_visit)
     any_channel = Question(**{**vars(question), "exclude_direct": False})
+    # A first touch within the look-back is in reach: the common case, told without looking at any touch.
+    is_recent = micros(tables.journeys.c.first_touched_at) >= over.c.ended_at - bindparam("lookback", type_=BigInteger)
     return case(
+        *([] if question.exclude_direct else [(is_recent, None)]),
         (_is_reached(question, over), None),
         (~over.c.has_people, "no_contact"),
         (and_(has_none, is_early), "before_tracking_began"),

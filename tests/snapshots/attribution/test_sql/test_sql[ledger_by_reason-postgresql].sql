@@ -7,7 +7,7 @@ JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conv
 JOIN signs ON signs.sign = 1::INTEGER OR ledger_entries.before_minor != 0::BIGINT
 WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = :kind::VARCHAR COLLATE "C" AND ledger_entries.counted_at >= :starts_at::BIGINT AND ledger_entries.counted_at < :ends_at::BIGINT),
 outcomes AS
-(SELECT CASE WHEN (EXISTS (SELECT *
+(SELECT CASE WHEN (journeys.first_touched_at >= sides.ended_at - :lookback::BIGINT) THEN NULL WHEN (EXISTS (SELECT *
 FROM journey_touches
 WHERE journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id AND journey_touches.occurred_at >= sides.ended_at - :lookback::BIGINT)) THEN NULL WHEN NOT sides.has_people THEN 'no_contact'::VARCHAR WHEN (journeys.first_touched_at IS NULL AND ((SELECT min(visitor_spans.first_touched_at) AS min_1
 FROM visitor_spans

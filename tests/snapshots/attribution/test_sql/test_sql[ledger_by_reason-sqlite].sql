@@ -7,7 +7,7 @@ JOIN conversions ON conversions.site_id = :site_id AND conversions.kind = ledger
 JOIN signs ON signs.sign = 1 OR ledger_entries.before_minor != 0
 WHERE ledger_entries.site_id = :site_id AND ledger_entries.kind = :kind AND ledger_entries.counted_at >= :starts_at AND ledger_entries.counted_at < :ends_at),
 outcomes AS
-(SELECT CASE WHEN (EXISTS (SELECT *
+(SELECT CASE WHEN (journeys.first_touched_at >= sides.ended_at - :lookback) THEN NULL WHEN (EXISTS (SELECT *
 FROM journey_touches
 WHERE journey_touches.site_id = :site_id AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id AND journey_touches.occurred_at >= sides.ended_at - :lookback)) THEN NULL WHEN sides.has_people = 0 THEN 'no_contact' WHEN (journeys.first_touched_at IS NULL AND ((SELECT min(visitor_spans.first_touched_at) AS min_1
 FROM visitor_spans
