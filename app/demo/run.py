@@ -145,7 +145,7 @@ async def _show(console: Console, client: httpx.AsyncClient, administrator: dict
 
 
 def _say_where(screen: Screen, url: str, keys: Keys) -> None:
-    screen.results.print(f"\nServing at {url} (Ctrl-C ends it, and nothing is kept). Its reports are described at {url}/docs.")
+    screen.results.print(f"\nServing at {url} (Ctrl-C ends it, and nothing is kept). The API: {url}/docs", soft_wrap=True)
     screen.results.print(f"Secret key: {keys.secret}\nWrite key:  {keys.write}", soft_wrap=True)
     curl = f"curl -H 'Authorization: Bearer {keys.secret}' '{url}/v1/reports/attribution?conversion=customer&model=linear'"
     screen.results.print(f"Try: {curl}", soft_wrap=True)

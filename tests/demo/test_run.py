@@ -45,10 +45,12 @@ def test_the_demo_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     with subprocess.Popen(
         COMMAND, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as demo:
-        assert demo.stdout is not None
-        lines = iter(demo.stdout.readline, "")
-        serving = next(line for line in lines if line.startswith("Serving at http://127.0.0.1:"))
-        assert "/docs" in serving
-        demo.send_signal(signal.SIGTERM)
-        assert demo.wait(timeout=60) == 0
+        try:
+            assert demo.stdout is not None
+            serving = next(line for line in iter(demo.stdout.readline, "") if line.startswith("Serving at http://127.0.0.1:"))
+            demo.send_signal(signal.SIGTERM)
+            assert demo.wait(timeout=60) == 0
+        finally:
+            demo.kill()
+    assert "/docs" in serving
     assert list((tmp_path / "tmp").iterdir()) == []
