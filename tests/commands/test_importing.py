@@ -10,8 +10,10 @@ from typing import Any
 
 import anyio
 import httpx
+from sqlalchemy import update
 from typer.testing import Result
 
+from app import tables
 from app.db import Database
 from app.main import create_app
 from app.pipeline import run_until_idle
@@ -70,6 +72,28 @@ def test_journeys_are_credited_as_the_table_says(command: Command, tmp_path: Pat
     assert linear == {"Social": Decimal("1.333334"), "Search": Decimal("0.666666"), "Email": 1}
     assert all(answer["totals"]["credited"] == {"conversions": 3, "revenue": "10.33"} for answer in models.values())
     assert command("check").exit_code == 0
+    assert command("rebuild").stdout == "Rebuilt.\n"
+    assert command("check").exit_code == 0
+
+
+def test_check_names_what_is_not_as_the_log_says(command: Command, tmp_path: Path, database_url: str) -> None:
+    (tmp_path / "journeys.csv").write_text(PATHS)
+    assert command("import", "--format", "paths", "journeys.csv").exit_code == 0
+    anyio.run(spoil, database_url)
+    checked = command("check")
+    assert checked.exit_code == 1
+    assert "\ndeals\tdeals\t" in checked.stdout
+    assert command("rebuild").exit_code == 0
+    assert command("check").exit_code == 0
+
+
+async def spoil(database_url: str) -> None:
+    """Compute everything, then change what was computed."""
+    database = Database(database_url)
+    await run_until_idle(database)
+    async with database.write() as connection:
+        await connection.execute(update(tables.deals).values(amount_minor=1))
+    await database.dispose()
 
 
 async def credit_by_channel(database_url: str) -> dict[str, Any]:
