@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.collect.fields import Name
 from app.identity.unlink import unlink
 from app.sites.authorisation import administered
 from app.sites.site import Site
@@ -20,9 +21,9 @@ class Undo(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    visitor_id: str | None = Field(None, description="With `event_id`: the visitor of the event.")
-    event_id: str | None = Field(None, description="With `visitor_id`: the event.")
-    fact_id: str | None = Field(None, description="Alone: the CRM fact.")
+    visitor_id: Name | None = Field(None, description="With `event_id`: the visitor of the event.")
+    event_id: Name | None = Field(None, description="With `visitor_id`: the event.")
+    fact_id: Name | None = Field(None, description="Alone: the CRM fact.")
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Undo:

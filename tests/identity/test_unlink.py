@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from app import tables
@@ -11,6 +12,7 @@ from app.identity.unlink import unlink
 from app.sites.site import Site
 from tests.facts import a_sighting, at, put_all
 from tests.rows import assert_rows
+from tests.world import SECRET_KEY
 
 pytestmark = pytest.mark.anyio
 
@@ -40,3 +42,13 @@ async def test_a_fact_that_named_nobody_is_refused(database: Database, site: Sit
     async with database.write() as connection:
         with pytest.raises(NotFound, match="named a person"):
             await unlink(connection, database.is_sqlite, site.site_id, fact_id="nothing", visitor_id=None, now=at(9))
+
+
+@pytest.mark.parametrize(
+    "named", [r'"fact_id": "\u0000"', r'"visitor_id": "v\u0000", "event_id": "e"', r'"fact_id": "\ud800"', '"fact_id": ""']
+)
+async def test_what_no_fact_can_be_called_is_refused(client: httpx.AsyncClient, named: str) -> None:
+    """Neither database can look for NUL or half a surrogate pair alike, so it is not asked to."""
+    headers = {"Authorization": f"Bearer {SECRET_KEY}", "Content-Type": "application/json"}
+    answer = await client.post("/v1/people/unlink", content=f"{{{named}}}", headers=headers)
+    assert answer.status_code == 422
