@@ -34,6 +34,10 @@ from app.swap import of_site
 EMPTY_ORIGIN = digest("", "", "", "", "", "", "", "")
 """The origin of a direct visit."""
 
+_LONGEST_FORM = 100
+"""Characters of a form's name, or its path, that name its goal: a goal stands in keys beside four IDs of 128 characters,
+and PostgreSQL's index takes 2,704 bytes."""
+
 _events = tables.events.c
 
 
@@ -225,9 +229,9 @@ def touches_of_visitors(visitors: Select[Any], has_exclusions: bool) -> Select[A
 
 
 def _form_goals(visitors: Select[Any], has_exclusions: bool) -> list[Select[Any]]:
-    """A row for each form submitted (`form:<name>`), and one more (`lead`) where it makes a lead."""
+    """A row for each form submitted (`form:<name>`, or its page's path), and one more (`lead`) where it makes a lead."""
     label = tables.form_labels.c
-    named = case((label.name == "", tables.events.c.path), else_=label.name)
+    named = func.substr(case((label.name == "", _events.path), else_=label.name), 1, _LONGEST_FORM)
     makes_lead = and_(label.is_lead_form.is_(True), or_(label.needs_email.is_(False), _events.has_email.is_(True)))
     submitted = (
         *_counted(visitors, has_exclusions),

@@ -54,7 +54,7 @@ WHERE numbered_touches.number = 1::INTEGER OR numbered_touches.number > (numbere
 
 INSERT INTO staged_goal_events (site_id, visitor_id, event_id, goal, occurred_at, sequence, once_per, is_gone)
 SELECT goals.site_id, goals.visitor_id, goals.event_id, goals.goal, goals.occurred_at, goals.sequence, goals.once_per, goals.is_gone
-FROM (SELECT events.site_id AS site_id, events.visitor_id AS visitor_id, events.event_id AS event_id, 'form:'::VARCHAR || CASE WHEN (form_labels.name = ''::VARCHAR) THEN events.path ELSE form_labels.name END AS goal, events.occurred_at AS occurred_at, events.sequence AS sequence, 'person'::VARCHAR AS once_per, false AS is_gone
+FROM (SELECT events.site_id AS site_id, events.visitor_id AS visitor_id, events.event_id AS event_id, 'form:'::VARCHAR || substr(CASE WHEN (form_labels.name = ''::VARCHAR) THEN events.path ELSE form_labels.name END, 1::INTEGER, 100::INTEGER) AS goal, events.occurred_at AS occurred_at, events.sequence AS sequence, 'person'::VARCHAR AS once_per, false AS is_gone
 FROM events, form_labels
 WHERE events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id IN (SELECT dirty_touches.visitor_id
 FROM dirty_touches

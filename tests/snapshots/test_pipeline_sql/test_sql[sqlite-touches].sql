@@ -53,7 +53,7 @@ WHERE numbered_touches.number = 1 OR numbered_touches.number > (numbered_touches
 
 INSERT INTO staged_goal_events (site_id, visitor_id, event_id, goal, occurred_at, sequence, once_per, is_gone)
 SELECT goals.site_id, goals.visitor_id, goals.event_id, goals.goal, goals.occurred_at, goals.sequence, goals.once_per, goals.is_gone
-FROM (SELECT events.site_id AS site_id, events.visitor_id AS visitor_id, events.event_id AS event_id, 'form:' || CASE WHEN (form_labels.name = '') THEN events.path ELSE form_labels.name END AS goal, events.occurred_at AS occurred_at, events.sequence AS sequence, 'person' AS once_per, 0 AS is_gone
+FROM (SELECT events.site_id AS site_id, events.visitor_id AS visitor_id, events.event_id AS event_id, 'form:' || substr(CASE WHEN (form_labels.name = '') THEN events.path ELSE form_labels.name END, 1, 100) AS goal, events.occurred_at AS occurred_at, events.sequence AS sequence, 'person' AS once_per, 0 AS is_gone
 FROM events, form_labels
 WHERE events.site_id = :site_id AND events.visitor_id IN (SELECT dirty_touches.visitor_id
 FROM dirty_touches
