@@ -15,6 +15,7 @@ from sqlalchemy import (
     Insert,
     Integer,
     Select,
+    Subquery,
     Table,
     Update,
     and_,
@@ -119,8 +120,38 @@ def _link_holds(link_id: ColumnElement[Any]) -> ColumnElement[bool]:
 # ---------------------------------------------------------------- the closure
 
 
+def _turned_days() -> Subquery:
+    """A row for each dirty key and day that became crowded, or is so no longer. Index: the key of `crowded_days`."""
+    computed, stored = tables.staged["crowded_days"], tables.crowded_days
+    is_same = and_(computed.c.key_id == stored.c.key_id, computed.c.day_number == stored.c.day_number)
+    began = select(computed.c.key_id, computed.c.day_number).where(of_site(computed), ~exists().where(of_site(stored), is_same))
+    ended = (
+        select(stored.c.key_id, stored.c.day_number)
+        .join_from(_dirty, stored, and_(of_site(stored), stored.c.key_id == _dirty.c.key_id))
+        .where(of_site(_dirty), ~exists().where(of_site(computed), is_same))
+    )
+    return union_all(began, ended).subquery("turned_days")
+
+
+def _keys_seen_on_turned_days() -> Select[Any]:
+    """A row for each key seen together with a dirty one on a day that turned: it may be of no person that the dirty key
+    was of, where both were of a component with too many keys. Index: `ix_link_keys__key`, the key of `sightings`."""
+    turned = _turned_days()
+    mine, beside = _link_keys.alias("turned_links"), _link_keys.alias("keys_beside")
+    return (
+        select(beside.c.key_id)
+        .join_from(turned, mine, and_(of_site(mine), mine.c.key_id == turned.c.key_id))
+        .join(tables.sightings, and_(of_site(tables.sightings), _sightings.link_id == mine.c.link_id))
+        .join(beside, and_(of_site(beside), beside.c.link_id == mine.c.link_id))
+        .where(day_of(_sightings.occurred_at) == turned.c.day_number)
+    )
+
+
 def seeds() -> Insert:
-    """The dirty keys, and all members of the people that they belonged to. Index: `ix_key_people__person`."""
+    """The dirty keys, all members of the people that they belonged to, and the keys seen with them on days that turned.
+
+    Index: `ix_key_people__person`.
+    """
     old = tables.key_people.alias("old_people")
     members = tables.key_people.alias("members")
     of_old_people = (
@@ -129,7 +160,7 @@ def seeds() -> Insert:
         .join(members, and_(members.c.site_id == old.c.site_id, members.c.person_id == old.c.person_id))
         .where(of_site(_dirty))
     )
-    keys = union(select(_dirty.c.key_id).where(of_site(_dirty)), of_old_people).subquery("seeds")
+    keys = union(select(_dirty.c.key_id).where(of_site(_dirty)), of_old_people, _keys_seen_on_turned_days()).subquery("seeds")
     return _new_keys(select(keys.c.key_id).where(true()), literal(0))
 
 
@@ -272,23 +303,27 @@ def deals_of_changed_keys() -> Select[Any]:
 
 
 def people_of_marked_keys() -> Select[Any]:
-    """A row a person, old or new, of a dirty or changed key on which sales or marketing left a mark.
+    """A row for each person, old or new, of a contact on which sales or marketing left a mark and of whose keys one is
+    dirty or changed. A contact's keys may be of several people, and the mark is the first one's: so of all its keys.
 
     Index: `ix_link_keys__key`, `ix_contact_marks__link`.
     """
-    keys = union(select(_dirty.c.key_id).where(of_site(_dirty)), _changed_keys()).subquery("concerned")
-    marks = tables.contact_marks.c
-    is_marked = exists().where(
-        of_site(_link_keys),
-        _link_keys.c.key_id == keys.c.key_id,
-        marks.site_id == _link_keys.c.site_id,
-        marks.link_id == _link_keys.c.link_id,
+    concerned = union(select(_dirty.c.key_id).where(of_site(_dirty)), _changed_keys()).subquery("concerned")
+    mine, marked = _link_keys.alias("links_of_concerned"), _link_keys.alias("marked_keys")
+    mark = tables.contact_marks
+    keys = (
+        select(marked.c.key_id)
+        .join_from(concerned, mine, and_(of_site(mine), mine.c.key_id == concerned.c.key_id))
+        .join(marked, and_(of_site(marked), marked.c.link_id == mine.c.link_id))
+        .where(exists().where(of_site(mark), mark.c.link_id == mine.c.link_id))
+        .distinct()
+        .subquery("keys")
     )
     now, before = tables.staged["key_people"], tables.key_people
     people = union(
-        select(before.c.person_id).join_from(keys, before, and_(of_site(before), before.c.key_id == keys.c.key_id)).where(is_marked),
+        select(before.c.person_id).join_from(keys, before, and_(of_site(before), before.c.key_id == keys.c.key_id)),
         select(now.c.person_id)
         .join_from(keys, now, and_(of_site(now), now.c.key_id == keys.c.key_id))
-        .where(is_marked, now.c.is_gone.is_(False)),
+        .where(now.c.is_gone.is_(False)),
     ).subquery("people")
     return select(_site().label("site_id"), people.c.person_id, literal("").label("space"), literal("").label("deal_id"))

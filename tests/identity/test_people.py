@@ -12,7 +12,7 @@ from app import tables
 from app.db import Database
 from app.identity.stage import STAGE
 from app.sites.site import Site
-from tests.facts import a_sighting, enqueue, put, put_all
+from tests.facts import a_sighting, at, enqueue, put, put_all
 from tests.rows import assert_rows
 from tests.stages import run_stage
 
@@ -76,6 +76,30 @@ async def test_a_component_with_too_many_keys_of_a_kind_falls_apart(database: Da
     found = await people(database)
     assert all(key_id == person_id for key_id, person_id in found.items())
     assert len(found) == 12
+
+
+async def test_what_a_crowded_key_alone_held_together_is_looked_at_again(database: Database, site: Site) -> None:
+    """Each key of a component that is too large is a person of its own, so no person leads from the one to the others."""
+    await see(database, site, ("p_01 u_1", "v1", "f"), *((f"e_test p_{n:02}", f"v{n}", f"f{n}") for n in range(1, 21)))
+    assert (await people(database))["u_1"] == "u_1"
+    await see(database, site, ("e_test", "v21", "f21"))
+    alone = [[key_id, key_id, False] for key_id in ("e_test", "p_01", *(f"p_{n:02}" for n in range(2, 21)))]
+    await assert_rows(database, tables.key_people, ["key_id", "person_id", "is_crowded"], [*alone, ["u_1", "p_01", False]])
+
+
+async def test_a_mark_on_a_contact_concerns_all_the_people_of_its_keys(database: Database, site: Site) -> None:
+    """Its keys came apart (an undone join, too many keys): the mark is the first one's, whoever of them changes."""
+    rows = a_sighting("c_1 e_ada", "", "qualified", 0)
+    link_id = rows[0][1]["link_id"]
+    await put_all(database, rows)
+    await put(database, tables.unlinks, {"site_id": "default", "visitor_id": "", "link_id": link_id, "fact_id": "f", "created_at": 0})
+    mark = {"site_id": "default", "fact_id": "qualified", "mark": "sql", "link_id": link_id, "occurred_at": at(0)}
+    await put(database, tables.contact_marks, mark)
+    await see(database, site, ("c_1", "", "f1"), ("e_ada", "", "f2"))
+    async with database.write() as connection:
+        await connection.execute(delete(tables.conversions_queue))
+    await see(database, site, ("c_0 e_ada", "", "f3"))
+    await assert_rows(database, tables.conversions_queue, ["person_id"], [["c_0"], ["c_1"], ["e_ada"]])
 
 
 async def test_changed_keys_enqueue_their_visitors_and_deals(database: Database, site: Site) -> None:

@@ -37,7 +37,23 @@ UNION SELECT members.key_id AS key_id
 FROM dirty_identity
 JOIN key_people AS old_people ON old_people.site_id = dirty_identity.site_id AND old_people.key_id = dirty_identity.key_id
 JOIN key_people AS members ON members.site_id = old_people.site_id AND members.person_id = old_people.person_id
-WHERE dirty_identity.site_id = :site_id) AS seeds
+WHERE dirty_identity.site_id = :site_id
+UNION SELECT keys_beside.key_id AS key_id
+FROM (SELECT staged_crowded_days.key_id AS key_id, staged_crowded_days.day_number AS day_number
+FROM staged_crowded_days
+WHERE staged_crowded_days.site_id = :site_id AND NOT (EXISTS (SELECT *
+FROM crowded_days
+WHERE crowded_days.site_id = :site_id AND staged_crowded_days.key_id = crowded_days.key_id AND staged_crowded_days.day_number = crowded_days.day_number))
+UNION ALL SELECT crowded_days.key_id AS key_id, crowded_days.day_number AS day_number
+FROM dirty_identity
+JOIN crowded_days ON crowded_days.site_id = :site_id AND crowded_days.key_id = dirty_identity.key_id
+WHERE dirty_identity.site_id = :site_id AND NOT (EXISTS (SELECT *
+FROM staged_crowded_days
+WHERE staged_crowded_days.site_id = :site_id AND staged_crowded_days.key_id = crowded_days.key_id AND staged_crowded_days.day_number = crowded_days.day_number))) AS turned_days
+JOIN link_keys AS turned_links ON turned_links.site_id = :site_id AND turned_links.key_id = turned_days.key_id
+JOIN sightings ON sightings.site_id = :site_id AND sightings.link_id = turned_links.link_id
+JOIN link_keys AS keys_beside ON keys_beside.site_id = :site_id AND keys_beside.link_id = turned_links.link_id
+WHERE sightings.occurred_at / 86400000000 = turned_days.day_number) AS seeds
 WHERE 1 = 1) AS found;
 
 INSERT INTO staged_links (site_id, link_id, label, reached_in)
@@ -173,27 +189,34 @@ INSERT INTO enqueued_conversions (site_id, person_id, space, deal_id)
 SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
 FROM (SELECT :site_id AS site_id, people.person_id AS person_id, '' AS space, '' AS deal_id
 FROM (SELECT key_people.person_id AS person_id
+FROM (SELECT DISTINCT marked_keys.key_id AS key_id
 FROM (SELECT dirty_identity.key_id AS key_id
 FROM dirty_identity
 WHERE dirty_identity.site_id = :site_id
 UNION SELECT staged_key_people.key_id AS key_id
 FROM staged_key_people
 WHERE staged_key_people.site_id = :site_id) AS concerned
-JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = concerned.key_id
+JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id AND links_of_concerned.key_id = concerned.key_id
+JOIN link_keys AS marked_keys ON marked_keys.site_id = :site_id AND marked_keys.link_id = links_of_concerned.link_id
 WHERE EXISTS (SELECT *
-FROM link_keys, contact_marks
-WHERE link_keys.site_id = :site_id AND link_keys.key_id = concerned.key_id AND contact_marks.site_id = link_keys.site_id AND contact_marks.link_id = link_keys.link_id)
+FROM contact_marks
+WHERE contact_marks.site_id = :site_id AND contact_marks.link_id = links_of_concerned.link_id)) AS keys
+JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = keys.key_id
 UNION SELECT staged_key_people.person_id AS person_id
+FROM (SELECT DISTINCT marked_keys.key_id AS key_id
 FROM (SELECT dirty_identity.key_id AS key_id
 FROM dirty_identity
 WHERE dirty_identity.site_id = :site_id
 UNION SELECT staged_key_people.key_id AS key_id
 FROM staged_key_people
 WHERE staged_key_people.site_id = :site_id) AS concerned
-JOIN staged_key_people ON staged_key_people.site_id = :site_id AND staged_key_people.key_id = concerned.key_id
-WHERE (EXISTS (SELECT *
-FROM link_keys, contact_marks
-WHERE link_keys.site_id = :site_id AND link_keys.key_id = concerned.key_id AND contact_marks.site_id = link_keys.site_id AND contact_marks.link_id = link_keys.link_id)) AND staged_key_people.is_gone IS 0) AS people) AS anon_1
+JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id AND links_of_concerned.key_id = concerned.key_id
+JOIN link_keys AS marked_keys ON marked_keys.site_id = :site_id AND marked_keys.link_id = links_of_concerned.link_id
+WHERE EXISTS (SELECT *
+FROM contact_marks
+WHERE contact_marks.site_id = :site_id AND contact_marks.link_id = links_of_concerned.link_id)) AS keys
+JOIN staged_key_people ON staged_key_people.site_id = :site_id AND staged_key_people.key_id = keys.key_id
+WHERE staged_key_people.is_gone IS 0) AS people) AS anon_1
 WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
 INSERT INTO spans_queue (site_id, visitor_id, received_at)
