@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Delete,
+    FromClause,
     Insert,
     Select,
     Table,
@@ -41,6 +42,10 @@ Compute = Callable[[AsyncConnection, Site], Awaitable[None]]
 
 NOT_SET: ColumnElement[Any] = literal("", tables.Key)
 """The empty part of a dirty key that names only something else: it sorts before every value."""
+
+
+Changes = dict[str, dict[bool, int]]
+"""By derived table: how many of its rows are gone (`True`), and how many are new or different (`False`)."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Stage:
         return tables.dirty[self.queue.name]
 
 
-def of_site(table: Table) -> ColumnElement[bool]:
+def of_site(table: FromClause) -> ColumnElement[bool]:
     """Rows of the site at hand."""
     return table.c.site_id == bindparam("site_id")
 
@@ -124,6 +129,17 @@ def rows_unchanged(target: Target) -> Delete:
         *(table.c[c.name].is_not_distinct_from(staged.c[c.name]) for c in table.columns if c.name not in keys),
     )
     return delete(staged).where(of_site(staged), staged.c.is_gone.is_(False), same)
+
+
+def any_in_scope(target: Target) -> Select[Any]:
+    """One row: whether the target holds any row of the dirty keys; a first computation has nothing to compare with."""
+    return select(exists().where(of_site(target.table), target.in_scope))
+
+
+def rows_staged(target: Target) -> Select[Any]:
+    """At most two rows: how many staged rows are gone, and how many are new or different."""
+    staged = target.staged
+    return select(staged.c.is_gone, func.count().label("number")).where(of_site(staged)).group_by(staged.c.is_gone)
 
 
 def delete_gone(target: Target) -> Delete:
@@ -210,7 +226,7 @@ async def analyse(connection: AsyncConnection, *filled: Table) -> None:
         await connection.exec_driver_sql("ANALYZE " + ", ".join(table.name for table in filled))
 
 
-async def compute(connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, *, enqueue: bool) -> None:
+async def compute(connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, *, enqueue: bool) -> Changes:
     """Compute the dirty keys into staging and leave there only what differs. Writes no permanent row on SQLite."""
     here = {"site_id": site.site_id}
     for target in stage.targets:
@@ -218,32 +234,32 @@ async def compute(connection: AsyncConnection, is_sqlite: bool, stage: Stage, si
     await analyse(connection, stage.dirty)
     await stage.compute(connection, site)
     await analyse(connection, *(target.staged for target in stage.targets))
+    changes: Changes = {}
     for target in stage.targets:
-        await connection.execute(rows_gone(target), here)
-        await connection.execute(rows_unchanged(target), here)
+        if await connection.scalar(any_in_scope(target), here):
+            await connection.execute(rows_gone(target), here)
+            await connection.execute(rows_unchanged(target), here)
+        staged = await connection.execute(rows_staged(target), here)
+        changes[target.table.name] = {row.is_gone: row.number for row in staged}
     if enqueue:
         for queue in {item.queue.name: item.queue for item in stage.enqueues}.values():
             await connection.execute(clear(tables.enqueued[queue.name]), here)
         for item in stage.enqueues:
             await connection.execute(stage_enqueued(is_sqlite, item), here)
+    return changes
 
 
-async def swap(connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, received_at: Any, *, enqueue: bool) -> None:
+async def swap(
+    connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, changes: Changes, received_at: Any, *, enqueue: bool
+) -> None:
     """Write what was staged, enqueue what follows from it. The caller's transaction makes it one."""
     here = {"site_id": site.site_id}
     if enqueue:
         for queue in {item.queue.name: item.queue for item in stage.enqueues}.values():
             await connection.execute(write_enqueued(queue), {**here, "received_at": received_at})
     for target in stage.targets:
-        await connection.execute(delete_gone(target), here)
-        await connection.execute(write_changed(is_sqlite, target), here)
-
-
-async def differences(connection: AsyncConnection, stage: Stage, site: Site) -> dict[str, int]:
-    """After `compute`: how many rows of each target differ from what was computed."""
-    counts: dict[str, int] = {}
-    for target in stage.targets:
-        staged = target.staged
-        count = await connection.scalar(select(func.count()).select_from(staged).where(of_site(staged)), {"site_id": site.site_id})
-        counts[target.table.name] = int(count or 0)
-    return counts
+        staged = changes[target.table.name]
+        if True in staged:
+            await connection.execute(delete_gone(target), here)
+        if False in staged:
+            await connection.execute(write_changed(is_sqlite, target), here)

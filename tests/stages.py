@@ -21,10 +21,10 @@ async def run_stage(database: Database, site: Site, stage: Stage, *, limit: int 
                 await connection.execute(queues.taken_keys(stage.queue), here)
                 taken, oldest = (await connection.execute(queues.oldest_taken(stage.queue), here)).one()
                 if taken:
-                    await swap.compute(connection, database.is_sqlite, stage, site, enqueue=True)
+                    changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=True)
             async with database.swapping(connection):
                 if taken:
-                    await swap.swap(connection, database.is_sqlite, stage, site, oldest, enqueue=True)
+                    await swap.swap(connection, database.is_sqlite, stage, site, changes, oldest, enqueue=True)
                     await connection.execute(queues.delete_taken(stage.queue), here)
             if not taken:
                 return

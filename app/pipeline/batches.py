@@ -21,6 +21,7 @@ from app.sites.site import Site
 from app.swap import Stage, of_site
 
 _FIRST_BATCH = 500
+_SMALLEST_BATCH = 200
 _LARGEST_BATCH = 20_000
 _SQLITE_SWAP_SECONDS = 0.05
 _POSTGRESQL_STAGE_SECONDS = 3.0
@@ -50,7 +51,7 @@ class Worker:
         size = self.batch_of(stage)
         target = _SQLITE_SWAP_SECONDS if self.database.is_sqlite else _POSTGRESQL_STAGE_SECONDS
         if seconds > target:
-            self.batch[stage.name] = max(1, int(size * max(0.25, target / seconds)))
+            self.batch[stage.name] = max(min(size, _SMALLEST_BATCH), int(size * max(0.25, target / seconds)))
         elif was_full and seconds < target / 2:
             self.batch[stage.name] = min(_LARGEST_BATCH, size * 2)
 
@@ -102,14 +103,14 @@ async def _compute_and_swap(worker: Worker, stage: Stage, site: Site, oldest: da
     connection, database = worker.connection, worker.database
     began = time.perf_counter()
     async with database.computing(connection):
-        await swap.compute(connection, database.is_sqlite, stage, site, enqueue=True)
-    if database.is_sqlite:
-        began = time.perf_counter()
+        changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=True)
     async with database.swapping(connection):
+        if database.is_sqlite:
+            began = time.perf_counter()  # only what holds the write lock counts, not the wait for it
         await confirm(worker, site)
-        await swap.swap(connection, database.is_sqlite, stage, site, oldest, enqueue=True)
+        await swap.swap(connection, database.is_sqlite, stage, site, changes, oldest, enqueue=True)
         await connection.execute(queues.delete_taken(stage.queue), {"site_id": site.site_id})
-    worker.learn(stage, time.perf_counter() - began, was_full)
+        worker.learn(stage, time.perf_counter() - began, was_full)
 
 
 async def confirm(worker: Worker, site: Site) -> None:

@@ -54,8 +54,8 @@ async def _check_keys(
         rows: dict[str, int] = {}
         if last is not None:
             await connection.execute(_skip_queued(stage.queue), {"site_id": site.site_id})
-            await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
-            rows = await swap.differences(connection, stage, site)
+            changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
+            rows = {table: sum(numbers.values()) for table, numbers in changes.items()}
     if not database.is_sqlite:
         await connection.commit()
     return last, count, rows

@@ -88,21 +88,22 @@ async def _rebuild_keys(worker: Worker, stage: Stage, site: Site, cursor: Cursor
     limit = worker.batch_of(stage)
     await finish(worker, stage.needs_first, site)
     began = time.perf_counter()
+    changes: swap.Changes = {}
     async with database.computing(connection):
         last, count = await fill_dirty(connection, stage, site, tuple(json.loads(cursor.after_key)), limit)
         if last is not None:
-            await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
-    if database.is_sqlite:
-        began = time.perf_counter()
+            changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
     async with database.swapping(connection):
+        if database.is_sqlite:
+            began = time.perf_counter()
         await confirm(worker, site)
         if last is None:
             # What a rebuild from nothing has just filled, the next stages join with.
             await swap.analyse(connection, *(target.table for target in stage.targets))
         else:
-            await swap.swap(connection, database.is_sqlite, stage, site, None, enqueue=False)
+            await swap.swap(connection, database.is_sqlite, stage, site, changes, None, enqueue=False)
         await connection.execute(_moved_cursor(site, stage, cursor, last, count))
-    worker.learn(stage, time.perf_counter() - began, count >= limit)
+        worker.learn(stage, time.perf_counter() - began, count >= limit)
 
 
 async def fill_dirty(

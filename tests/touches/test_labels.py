@@ -47,9 +47,9 @@ async def relabel(
             await connection.execute(swap.clear(STAGE.dirty), here)
             await connection.execute(swap.next_keys(STAGE, after), {**here, "limit": limit, **bounds})
             last = (await connection.execute(swap.last_dirty(STAGE), here)).one_or_none()
-            await swap.compute(connection, database.is_sqlite, STAGE, site, enqueue=True)
+            changes = await swap.compute(connection, database.is_sqlite, STAGE, site, enqueue=True)
         async with database.swapping(connection):
-            await swap.swap(connection, database.is_sqlite, STAGE, site, at(0), enqueue=True)
+            await swap.swap(connection, database.is_sqlite, STAGE, site, changes, at(0), enqueue=True)
     return tuple(last) if last else None
 
 

@@ -117,8 +117,7 @@ JOIN deal_amounts ON deal_amounts.site_id = :site_id::VARCHAR COLLATE "C" AND de
 LEFT OUTER JOIN local_days ON local_days.site_id = :site_id::VARCHAR COLLATE "C" AND local_days.day = deals.closed_on
 WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.kind = 'customer'::VARCHAR COLLATE "C" AND staged_conversions.person_id = ''::VARCHAR COLLATE "C") AS entries;
 
-INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, is_gone)
-SELECT conversions.site_id, conversions.kind, conversions.holder_id, conversions.fact_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM conversions
 WHERE conversions.site_id = :site_id::VARCHAR COLLATE "C" AND (conversions.kind, conversions.holder_id, conversions.fact_id) IN (SELECT before.kind, before.holder_id, before.fact_id
 FROM (SELECT before.site_id AS site_id, before.kind AS kind, before.holder_id AS holder_id, before.fact_id AS fact_id
@@ -133,24 +132,14 @@ WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before) AS bef
 UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
 FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
 FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed) AND NOT (EXISTS (SELECT *
-FROM staged_conversions
-WHERE staged_conversions.site_id = conversions.site_id AND staged_conversions.kind = conversions.kind AND staged_conversions.holder_id = conversions.holder_id AND staged_conversions.fact_id = conversions.fact_id));
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed)) AS anon_1;
 
-DELETE
+SELECT staged_conversions.is_gone, count(*) AS number
 FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false AND (EXISTS (SELECT *
-FROM conversions
-WHERE conversions.site_id = staged_conversions.site_id AND conversions.kind = staged_conversions.kind AND conversions.holder_id = staged_conversions.holder_id AND conversions.fact_id = staged_conversions.fact_id AND conversions.person_id IS NOT DISTINCT
-FROM staged_conversions.person_id AND conversions.occurred_at IS NOT DISTINCT
-FROM staged_conversions.occurred_at AND conversions.currency IS NOT DISTINCT
-FROM staged_conversions.currency AND conversions.has_people IS NOT DISTINCT
-FROM staged_conversions.has_people AND conversions.lead_at IS NOT DISTINCT
-FROM staged_conversions.lead_at AND conversions.opportunity_at IS NOT DISTINCT
-FROM staged_conversions.opportunity_at));
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_conversions.is_gone;
 
-INSERT INTO staged_conversion_people (site_id, kind, holder_id, fact_id, person_id, is_gone)
-SELECT conversion_people.site_id, conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id, conversion_people.person_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM conversion_people
 WHERE conversion_people.site_id = :site_id::VARCHAR COLLATE "C" AND (conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id) IN (SELECT before.kind, before.holder_id, before.fact_id
 FROM (SELECT before.site_id AS site_id, before.kind AS kind, before.holder_id AS holder_id, before.fact_id AS fact_id
@@ -165,18 +154,14 @@ WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before) AS bef
 UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
 FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
 FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed) AND NOT (EXISTS (SELECT *
-FROM staged_conversion_people
-WHERE staged_conversion_people.site_id = conversion_people.site_id AND staged_conversion_people.kind = conversion_people.kind AND staged_conversion_people.holder_id = conversion_people.holder_id AND staged_conversion_people.fact_id = conversion_people.fact_id AND staged_conversion_people.person_id = conversion_people.person_id));
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed)) AS anon_1;
 
-DELETE
+SELECT staged_conversion_people.is_gone, count(*) AS number
 FROM staged_conversion_people
-WHERE staged_conversion_people.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversion_people.is_gone IS false AND (EXISTS (SELECT *
-FROM conversion_people
-WHERE conversion_people.site_id = staged_conversion_people.site_id AND conversion_people.kind = staged_conversion_people.kind AND conversion_people.holder_id = staged_conversion_people.holder_id AND conversion_people.fact_id = staged_conversion_people.fact_id AND conversion_people.person_id = staged_conversion_people.person_id));
+WHERE staged_conversion_people.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_conversion_people.is_gone;
 
-INSERT INTO staged_ledger_entries (site_id, kind, holder_id, fact_id, entry, is_gone)
-SELECT ledger_entries.site_id, ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id, ledger_entries.entry, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM ledger_entries
 WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND (ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id) IN (SELECT before.kind, before.holder_id, before.fact_id
 FROM (SELECT before.site_id AS site_id, before.kind AS kind, before.holder_id AS holder_id, before.fact_id AS fact_id
@@ -191,20 +176,12 @@ WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before) AS bef
 UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
 FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
 FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed) AND NOT (EXISTS (SELECT *
-FROM staged_ledger_entries
-WHERE staged_ledger_entries.site_id = ledger_entries.site_id AND staged_ledger_entries.kind = ledger_entries.kind AND staged_ledger_entries.holder_id = ledger_entries.holder_id AND staged_ledger_entries.fact_id = ledger_entries.fact_id AND staged_ledger_entries.entry = ledger_entries.entry));
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed)) AS anon_1;
 
-DELETE
+SELECT staged_ledger_entries.is_gone, count(*) AS number
 FROM staged_ledger_entries
-WHERE staged_ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND staged_ledger_entries.is_gone IS false AND (EXISTS (SELECT *
-FROM ledger_entries
-WHERE ledger_entries.site_id = staged_ledger_entries.site_id AND ledger_entries.kind = staged_ledger_entries.kind AND ledger_entries.holder_id = staged_ledger_entries.holder_id AND ledger_entries.fact_id = staged_ledger_entries.fact_id AND ledger_entries.entry = staged_ledger_entries.entry AND ledger_entries.counted_at IS NOT DISTINCT
-FROM staged_ledger_entries.counted_at AND ledger_entries.occurred_at IS NOT DISTINCT
-FROM staged_ledger_entries.occurred_at AND ledger_entries.counts IS NOT DISTINCT
-FROM staged_ledger_entries.counts AND ledger_entries.before_minor IS NOT DISTINCT
-FROM staged_ledger_entries.before_minor AND ledger_entries.after_minor IS NOT DISTINCT
-FROM staged_ledger_entries.after_minor));
+WHERE staged_ledger_entries.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_ledger_entries.is_gone;
 
 DELETE
 FROM enqueued_journeys
@@ -234,36 +211,3 @@ INSERT INTO journeys_queue (site_id, kind, holder_id, fact_id, received_at)
 SELECT enqueued_journeys.site_id, enqueued_journeys.kind, enqueued_journeys.holder_id, enqueued_journeys.fact_id, :received_at::BIGINT AS anon_1
 FROM enqueued_journeys
 WHERE enqueued_journeys.site_id = :site_id::VARCHAR COLLATE "C";
-
-DELETE
-FROM conversions
-WHERE conversions.site_id = :site_id::VARCHAR COLLATE "C" AND (conversions.site_id, conversions.kind, conversions.holder_id, conversions.fact_id) IN (SELECT staged_conversions.site_id, staged_conversions.kind, staged_conversions.holder_id, staged_conversions.fact_id
-FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS true);
-
-INSERT INTO conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at)
-SELECT staged_conversions.site_id, staged_conversions.kind, staged_conversions.holder_id, staged_conversions.fact_id, staged_conversions.person_id, staged_conversions.occurred_at, staged_conversions.currency, staged_conversions.has_people, staged_conversions.lead_at, staged_conversions.opportunity_at
-FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false ON CONFLICT (site_id, kind, holder_id, fact_id) DO UPDATE SET person_id = excluded.person_id, occurred_at = excluded.occurred_at, currency = excluded.currency, has_people = excluded.has_people, lead_at = excluded.lead_at, opportunity_at = excluded.opportunity_at;
-
-DELETE
-FROM conversion_people
-WHERE conversion_people.site_id = :site_id::VARCHAR COLLATE "C" AND (conversion_people.site_id, conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id, conversion_people.person_id) IN (SELECT staged_conversion_people.site_id, staged_conversion_people.kind, staged_conversion_people.holder_id, staged_conversion_people.fact_id, staged_conversion_people.person_id
-FROM staged_conversion_people
-WHERE staged_conversion_people.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversion_people.is_gone IS true);
-
-INSERT INTO conversion_people (site_id, kind, holder_id, fact_id, person_id)
-SELECT staged_conversion_people.site_id, staged_conversion_people.kind, staged_conversion_people.holder_id, staged_conversion_people.fact_id, staged_conversion_people.person_id
-FROM staged_conversion_people
-WHERE staged_conversion_people.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversion_people.is_gone IS false ON CONFLICT (site_id, kind, holder_id, fact_id, person_id) DO NOTHING;
-
-DELETE
-FROM ledger_entries
-WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND (ledger_entries.site_id, ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id, ledger_entries.entry) IN (SELECT staged_ledger_entries.site_id, staged_ledger_entries.kind, staged_ledger_entries.holder_id, staged_ledger_entries.fact_id, staged_ledger_entries.entry
-FROM staged_ledger_entries
-WHERE staged_ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND staged_ledger_entries.is_gone IS true);
-
-INSERT INTO ledger_entries (site_id, kind, holder_id, fact_id, entry, counted_at, occurred_at, counts, before_minor, after_minor)
-SELECT staged_ledger_entries.site_id, staged_ledger_entries.kind, staged_ledger_entries.holder_id, staged_ledger_entries.fact_id, staged_ledger_entries.entry, staged_ledger_entries.counted_at, staged_ledger_entries.occurred_at, staged_ledger_entries.counts, staged_ledger_entries.before_minor, staged_ledger_entries.after_minor
-FROM staged_ledger_entries
-WHERE staged_ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND staged_ledger_entries.is_gone IS false ON CONFLICT (site_id, kind, holder_id, fact_id, entry) DO UPDATE SET counted_at = excluded.counted_at, occurred_at = excluded.occurred_at, counts = excluded.counts, before_minor = excluded.before_minor, after_minor = excluded.after_minor;

@@ -36,59 +36,24 @@ SELECT :site_id::VARCHAR COLLATE "C" AS site_id, touches_numbered.kind, touches_
 FROM touches_numbered
 WHERE touches_numbered.number = 1::INTEGER OR touches_numbered.number > (touches_numbered.of_journey - 1000::INTEGER) + 1::INTEGER;
 
-INSERT INTO staged_journeys (site_id, kind, holder_id, fact_id, is_gone)
-SELECT journeys.site_id, journeys.kind, journeys.holder_id, journeys.fact_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM journeys
 WHERE journeys.site_id = :site_id::VARCHAR COLLATE "C" AND (journeys.kind, journeys.holder_id, journeys.fact_id) IN (SELECT dirty_journeys.kind, dirty_journeys.holder_id, dirty_journeys.fact_id
 FROM dirty_journeys
-WHERE dirty_journeys.site_id = :site_id::VARCHAR COLLATE "C") AND NOT (EXISTS (SELECT *
-FROM staged_journeys
-WHERE staged_journeys.site_id = journeys.site_id AND staged_journeys.kind = journeys.kind AND staged_journeys.holder_id = journeys.holder_id AND staged_journeys.fact_id = journeys.fact_id));
+WHERE dirty_journeys.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
 
-DELETE
+SELECT staged_journeys.is_gone, count(*) AS number
 FROM staged_journeys
-WHERE staged_journeys.site_id = :site_id::VARCHAR COLLATE "C" AND staged_journeys.is_gone IS false AND (EXISTS (SELECT *
-FROM journeys
-WHERE journeys.site_id = staged_journeys.site_id AND journeys.kind = staged_journeys.kind AND journeys.holder_id = staged_journeys.holder_id AND journeys.fact_id = staged_journeys.fact_id AND journeys.first_touched_at IS NOT DISTINCT
-FROM staged_journeys.first_touched_at AND journeys.touches_left_out IS NOT DISTINCT
-FROM staged_journeys.touches_left_out));
+WHERE staged_journeys.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_journeys.is_gone;
 
-INSERT INTO staged_journey_touches (site_id, kind, holder_id, fact_id, touch_visitor_id, touch_event_id, is_gone)
-SELECT journey_touches.site_id, journey_touches.kind, journey_touches.holder_id, journey_touches.fact_id, journey_touches.touch_visitor_id, journey_touches.touch_event_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM journey_touches
 WHERE journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND (journey_touches.kind, journey_touches.holder_id, journey_touches.fact_id) IN (SELECT dirty_journeys.kind, dirty_journeys.holder_id, dirty_journeys.fact_id
 FROM dirty_journeys
-WHERE dirty_journeys.site_id = :site_id::VARCHAR COLLATE "C") AND NOT (EXISTS (SELECT *
+WHERE dirty_journeys.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
+
+SELECT staged_journey_touches.is_gone, count(*) AS number
 FROM staged_journey_touches
-WHERE staged_journey_touches.site_id = journey_touches.site_id AND staged_journey_touches.kind = journey_touches.kind AND staged_journey_touches.holder_id = journey_touches.holder_id AND staged_journey_touches.fact_id = journey_touches.fact_id AND staged_journey_touches.touch_visitor_id = journey_touches.touch_visitor_id AND staged_journey_touches.touch_event_id = journey_touches.touch_event_id));
-
-DELETE
-FROM staged_journey_touches
-WHERE staged_journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND staged_journey_touches.is_gone IS false AND (EXISTS (SELECT *
-FROM journey_touches
-WHERE journey_touches.site_id = staged_journey_touches.site_id AND journey_touches.kind = staged_journey_touches.kind AND journey_touches.holder_id = staged_journey_touches.holder_id AND journey_touches.fact_id = staged_journey_touches.fact_id AND journey_touches.touch_visitor_id = staged_journey_touches.touch_visitor_id AND journey_touches.touch_event_id = staged_journey_touches.touch_event_id AND journey_touches.position IS NOT DISTINCT
-FROM staged_journey_touches.position AND journey_touches.occurred_at IS NOT DISTINCT
-FROM staged_journey_touches.occurred_at AND journey_touches.origin_id IS NOT DISTINCT
-FROM staged_journey_touches.origin_id));
-
-DELETE
-FROM journeys
-WHERE journeys.site_id = :site_id::VARCHAR COLLATE "C" AND (journeys.site_id, journeys.kind, journeys.holder_id, journeys.fact_id) IN (SELECT staged_journeys.site_id, staged_journeys.kind, staged_journeys.holder_id, staged_journeys.fact_id
-FROM staged_journeys
-WHERE staged_journeys.site_id = :site_id::VARCHAR COLLATE "C" AND staged_journeys.is_gone IS true);
-
-INSERT INTO journeys (site_id, kind, holder_id, fact_id, first_touched_at, touches_left_out)
-SELECT staged_journeys.site_id, staged_journeys.kind, staged_journeys.holder_id, staged_journeys.fact_id, staged_journeys.first_touched_at, staged_journeys.touches_left_out
-FROM staged_journeys
-WHERE staged_journeys.site_id = :site_id::VARCHAR COLLATE "C" AND staged_journeys.is_gone IS false ON CONFLICT (site_id, kind, holder_id, fact_id) DO UPDATE SET first_touched_at = excluded.first_touched_at, touches_left_out = excluded.touches_left_out;
-
-DELETE
-FROM journey_touches
-WHERE journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND (journey_touches.site_id, journey_touches.kind, journey_touches.holder_id, journey_touches.fact_id, journey_touches.touch_visitor_id, journey_touches.touch_event_id) IN (SELECT staged_journey_touches.site_id, staged_journey_touches.kind, staged_journey_touches.holder_id, staged_journey_touches.fact_id, staged_journey_touches.touch_visitor_id, staged_journey_touches.touch_event_id
-FROM staged_journey_touches
-WHERE staged_journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND staged_journey_touches.is_gone IS true);
-
-INSERT INTO journey_touches (site_id, kind, holder_id, fact_id, touch_visitor_id, touch_event_id, position, occurred_at, origin_id)
-SELECT staged_journey_touches.site_id, staged_journey_touches.kind, staged_journey_touches.holder_id, staged_journey_touches.fact_id, staged_journey_touches.touch_visitor_id, staged_journey_touches.touch_event_id, staged_journey_touches.position, staged_journey_touches.occurred_at, staged_journey_touches.origin_id
-FROM staged_journey_touches
-WHERE staged_journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND staged_journey_touches.is_gone IS false ON CONFLICT (site_id, kind, holder_id, fact_id, touch_visitor_id, touch_event_id) DO UPDATE SET position = excluded.position, occurred_at = excluded.occurred_at, origin_id = excluded.origin_id;
+WHERE staged_journey_touches.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_journey_touches.is_gone;

@@ -84,26 +84,16 @@ SELECT :site_id::VARCHAR COLLATE "C" AS site_id, spans_with_first_touch.visitor_
 FROM spans_with_first_touch
 LEFT OUTER JOIN touches ON touches.site_id = :site_id::VARCHAR COLLATE "C" AND touches.visitor_id = spans_with_first_touch.visitor_id AND touches.event_id = spans_with_first_touch.first_touch_event_id;
 
-INSERT INTO staged_visitor_spans (site_id, visitor_id, starts_at, is_gone)
-SELECT visitor_spans.site_id, visitor_spans.visitor_id, visitor_spans.starts_at, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.visitor_id IN (SELECT dirty_spans.visitor_id
 FROM dirty_spans
-WHERE dirty_spans.site_id = :site_id::VARCHAR COLLATE "C") AND NOT (EXISTS (SELECT *
-FROM staged_visitor_spans
-WHERE staged_visitor_spans.site_id = visitor_spans.site_id AND staged_visitor_spans.visitor_id = visitor_spans.visitor_id AND staged_visitor_spans.starts_at = visitor_spans.starts_at));
+WHERE dirty_spans.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
 
-DELETE
+SELECT staged_visitor_spans.is_gone, count(*) AS number
 FROM staged_visitor_spans
-WHERE staged_visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND staged_visitor_spans.is_gone IS false AND (EXISTS (SELECT *
-FROM visitor_spans
-WHERE visitor_spans.site_id = staged_visitor_spans.site_id AND visitor_spans.visitor_id = staged_visitor_spans.visitor_id AND visitor_spans.starts_at = staged_visitor_spans.starts_at AND visitor_spans.ends_at IS NOT DISTINCT
-FROM staged_visitor_spans.ends_at AND visitor_spans.person_id IS NOT DISTINCT
-FROM staged_visitor_spans.person_id AND visitor_spans.fact_id IS NOT DISTINCT
-FROM staged_visitor_spans.fact_id AND visitor_spans.link_id IS NOT DISTINCT
-FROM staged_visitor_spans.link_id AND visitor_spans.first_touched_at IS NOT DISTINCT
-FROM staged_visitor_spans.first_touched_at AND visitor_spans.first_touch_event_id IS NOT DISTINCT
-FROM staged_visitor_spans.first_touch_event_id));
+WHERE staged_visitor_spans.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_visitor_spans.is_gone;
 
 DELETE
 FROM enqueued_conversions
@@ -148,14 +138,3 @@ INSERT INTO deals_queue (site_id, space, deal_id, received_at)
 SELECT enqueued_deals.site_id, enqueued_deals.space, enqueued_deals.deal_id, :received_at::BIGINT AS anon_1
 FROM enqueued_deals
 WHERE enqueued_deals.site_id = :site_id::VARCHAR COLLATE "C";
-
-DELETE
-FROM visitor_spans
-WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND (visitor_spans.site_id, visitor_spans.visitor_id, visitor_spans.starts_at) IN (SELECT staged_visitor_spans.site_id, staged_visitor_spans.visitor_id, staged_visitor_spans.starts_at
-FROM staged_visitor_spans
-WHERE staged_visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND staged_visitor_spans.is_gone IS true);
-
-INSERT INTO visitor_spans (site_id, visitor_id, starts_at, ends_at, person_id, fact_id, link_id, first_touched_at, first_touch_event_id)
-SELECT staged_visitor_spans.site_id, staged_visitor_spans.visitor_id, staged_visitor_spans.starts_at, staged_visitor_spans.ends_at, staged_visitor_spans.person_id, staged_visitor_spans.fact_id, staged_visitor_spans.link_id, staged_visitor_spans.first_touched_at, staged_visitor_spans.first_touch_event_id
-FROM staged_visitor_spans
-WHERE staged_visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND staged_visitor_spans.is_gone IS false ON CONFLICT (site_id, visitor_id, starts_at) DO UPDATE SET ends_at = excluded.ends_at, person_id = excluded.person_id, fact_id = excluded.fact_id, link_id = excluded.link_id, first_touched_at = excluded.first_touched_at, first_touch_event_id = excluded.first_touch_event_id;

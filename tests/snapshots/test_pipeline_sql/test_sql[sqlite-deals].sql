@@ -152,50 +152,38 @@ ORDER BY moments.occurred_at, moments.fact_id ROWS BETWEEN UNBOUNDED PRECEDING A
 ORDER BY moments.occurred_at, moments.fact_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS BIGINT) AS after_minor, moments.fact_id, 0 AS is_gone
 FROM moments;
 
-INSERT INTO staged_deals (site_id, space, deal_id, is_gone)
-SELECT deals.site_id, deals.space, deals.deal_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM deals
 WHERE deals.site_id = :site_id AND (deals.space, deals.deal_id) IN (SELECT dirty_deals.space, dirty_deals.deal_id
 FROM dirty_deals
-WHERE dirty_deals.site_id = :site_id) AND NOT (EXISTS (SELECT *
-FROM staged_deals
-WHERE staged_deals.site_id = deals.site_id AND staged_deals.space = deals.space AND staged_deals.deal_id = deals.deal_id));
+WHERE dirty_deals.site_id = :site_id)) AS anon_1;
 
-DELETE
+SELECT staged_deals.is_gone, count(*) AS number
 FROM staged_deals
-WHERE staged_deals.site_id = :site_id AND staged_deals.is_gone IS 0 AND (EXISTS (SELECT *
-FROM deals
-WHERE deals.site_id = staged_deals.site_id AND deals.space = staged_deals.space AND deals.deal_id = staged_deals.deal_id AND deals.name IS staged_deals.name AND deals.outcome IS staged_deals.outcome AND deals.first_seen_at IS staged_deals.first_seen_at AND deals.opened_at IS staged_deals.opened_at AND deals.won_at IS staged_deals.won_at AND deals.lost_at IS staged_deals.lost_at AND deals.churned_at IS staged_deals.churned_at AND deals.closed_on IS staged_deals.closed_on AND deals.currency IS staged_deals.currency AND deals.amount_minor IS staged_deals.amount_minor AND deals.recurring_minor IS staged_deals.recurring_minor AND deals.recurring_period IS staged_deals.recurring_period AND deals.stage IS staged_deals.stage AND deals.pipeline IS staged_deals.pipeline AND deals.type IS staged_deals.type AND deals.company_id IS staged_deals.company_id AND deals.company_name IS staged_deals.company_name AND deals.company_domain IS staged_deals.company_domain AND deals.owner IS staged_deals.owner AND deals.lost_reason IS staged_deals.lost_reason AND deals.url IS staged_deals.url AND deals.has_contacts IS staged_deals.has_contacts));
+WHERE staged_deals.site_id = :site_id
+GROUP BY staged_deals.is_gone;
 
-INSERT INTO staged_deal_people (site_id, space, deal_id, person_id, is_gone)
-SELECT deal_people.site_id, deal_people.space, deal_people.deal_id, deal_people.person_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND (deal_people.space, deal_people.deal_id) IN (SELECT dirty_deals.space, dirty_deals.deal_id
 FROM dirty_deals
-WHERE dirty_deals.site_id = :site_id) AND NOT (EXISTS (SELECT *
-FROM staged_deal_people
-WHERE staged_deal_people.site_id = deal_people.site_id AND staged_deal_people.space = deal_people.space AND staged_deal_people.deal_id = deal_people.deal_id AND staged_deal_people.person_id = deal_people.person_id));
+WHERE dirty_deals.site_id = :site_id)) AS anon_1;
 
-DELETE
+SELECT staged_deal_people.is_gone, count(*) AS number
 FROM staged_deal_people
-WHERE staged_deal_people.site_id = :site_id AND staged_deal_people.is_gone IS 0 AND (EXISTS (SELECT *
-FROM deal_people
-WHERE deal_people.site_id = staged_deal_people.site_id AND deal_people.space = staged_deal_people.space AND deal_people.deal_id = staged_deal_people.deal_id AND deal_people.person_id = staged_deal_people.person_id));
+WHERE staged_deal_people.site_id = :site_id
+GROUP BY staged_deal_people.is_gone;
 
-INSERT INTO staged_deal_amounts (site_id, space, deal_id, entry, is_gone)
-SELECT deal_amounts.site_id, deal_amounts.space, deal_amounts.deal_id, deal_amounts.entry, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM deal_amounts
 WHERE deal_amounts.site_id = :site_id AND (deal_amounts.space, deal_amounts.deal_id) IN (SELECT dirty_deals.space, dirty_deals.deal_id
 FROM dirty_deals
-WHERE dirty_deals.site_id = :site_id) AND NOT (EXISTS (SELECT *
-FROM staged_deal_amounts
-WHERE staged_deal_amounts.site_id = deal_amounts.site_id AND staged_deal_amounts.space = deal_amounts.space AND staged_deal_amounts.deal_id = deal_amounts.deal_id AND staged_deal_amounts.entry = deal_amounts.entry));
+WHERE dirty_deals.site_id = :site_id)) AS anon_1;
 
-DELETE
+SELECT staged_deal_amounts.is_gone, count(*) AS number
 FROM staged_deal_amounts
-WHERE staged_deal_amounts.site_id = :site_id AND staged_deal_amounts.is_gone IS 0 AND (EXISTS (SELECT *
-FROM deal_amounts
-WHERE deal_amounts.site_id = staged_deal_amounts.site_id AND deal_amounts.space = staged_deal_amounts.space AND deal_amounts.deal_id = staged_deal_amounts.deal_id AND deal_amounts.entry = staged_deal_amounts.entry AND deal_amounts.occurred_at IS staged_deal_amounts.occurred_at AND deal_amounts.before_minor IS staged_deal_amounts.before_minor AND deal_amounts.after_minor IS staged_deal_amounts.after_minor AND deal_amounts.fact_id IS staged_deal_amounts.fact_id));
+WHERE staged_deal_amounts.site_id = :site_id
+GROUP BY staged_deal_amounts.is_gone;
 
 DELETE
 FROM enqueued_conversions
@@ -226,36 +214,3 @@ INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at AS anon_1
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id;
-
-DELETE
-FROM deals
-WHERE deals.site_id = :site_id AND (deals.site_id, deals.space, deals.deal_id) IN (SELECT staged_deals.site_id, staged_deals.space, staged_deals.deal_id
-FROM staged_deals
-WHERE staged_deals.site_id = :site_id AND staged_deals.is_gone IS 1);
-
-INSERT INTO deals (site_id, space, deal_id, name, outcome, first_seen_at, opened_at, won_at, lost_at, churned_at, closed_on, currency, amount_minor, recurring_minor, recurring_period, stage, pipeline, type, company_id, company_name, company_domain, owner, lost_reason, url, has_contacts)
-SELECT staged_deals.site_id, staged_deals.space, staged_deals.deal_id, staged_deals.name, staged_deals.outcome, staged_deals.first_seen_at, staged_deals.opened_at, staged_deals.won_at, staged_deals.lost_at, staged_deals.churned_at, staged_deals.closed_on, staged_deals.currency, staged_deals.amount_minor, staged_deals.recurring_minor, staged_deals.recurring_period, staged_deals.stage, staged_deals.pipeline, staged_deals.type, staged_deals.company_id, staged_deals.company_name, staged_deals.company_domain, staged_deals.owner, staged_deals.lost_reason, staged_deals.url, staged_deals.has_contacts
-FROM staged_deals
-WHERE staged_deals.site_id = :site_id AND staged_deals.is_gone IS 0 ON CONFLICT (site_id, space, deal_id) DO UPDATE SET name = excluded.name, outcome = excluded.outcome, first_seen_at = excluded.first_seen_at, opened_at = excluded.opened_at, won_at = excluded.won_at, lost_at = excluded.lost_at, churned_at = excluded.churned_at, closed_on = excluded.closed_on, currency = excluded.currency, amount_minor = excluded.amount_minor, recurring_minor = excluded.recurring_minor, recurring_period = excluded.recurring_period, stage = excluded.stage, pipeline = excluded.pipeline, type = excluded.type, company_id = excluded.company_id, company_name = excluded.company_name, company_domain = excluded.company_domain, owner = excluded.owner, lost_reason = excluded.lost_reason, url = excluded.url, has_contacts = excluded.has_contacts;
-
-DELETE
-FROM deal_people
-WHERE deal_people.site_id = :site_id AND (deal_people.site_id, deal_people.space, deal_people.deal_id, deal_people.person_id) IN (SELECT staged_deal_people.site_id, staged_deal_people.space, staged_deal_people.deal_id, staged_deal_people.person_id
-FROM staged_deal_people
-WHERE staged_deal_people.site_id = :site_id AND staged_deal_people.is_gone IS 1);
-
-INSERT INTO deal_people (site_id, space, deal_id, person_id)
-SELECT staged_deal_people.site_id, staged_deal_people.space, staged_deal_people.deal_id, staged_deal_people.person_id
-FROM staged_deal_people
-WHERE staged_deal_people.site_id = :site_id AND staged_deal_people.is_gone IS 0 ON CONFLICT (site_id, space, deal_id, person_id) DO NOTHING;
-
-DELETE
-FROM deal_amounts
-WHERE deal_amounts.site_id = :site_id AND (deal_amounts.site_id, deal_amounts.space, deal_amounts.deal_id, deal_amounts.entry) IN (SELECT staged_deal_amounts.site_id, staged_deal_amounts.space, staged_deal_amounts.deal_id, staged_deal_amounts.entry
-FROM staged_deal_amounts
-WHERE staged_deal_amounts.site_id = :site_id AND staged_deal_amounts.is_gone IS 1);
-
-INSERT INTO deal_amounts (site_id, space, deal_id, entry, occurred_at, before_minor, after_minor, fact_id)
-SELECT staged_deal_amounts.site_id, staged_deal_amounts.space, staged_deal_amounts.deal_id, staged_deal_amounts.entry, staged_deal_amounts.occurred_at, staged_deal_amounts.before_minor, staged_deal_amounts.after_minor, staged_deal_amounts.fact_id
-FROM staged_deal_amounts
-WHERE staged_deal_amounts.site_id = :site_id AND staged_deal_amounts.is_gone IS 0 ON CONFLICT (site_id, space, deal_id, entry) DO UPDATE SET occurred_at = excluded.occurred_at, before_minor = excluded.before_minor, after_minor = excluded.after_minor, fact_id = excluded.fact_id;

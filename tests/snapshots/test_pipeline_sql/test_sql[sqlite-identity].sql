@@ -113,35 +113,27 @@ FROM staged_keys
 LEFT OUTER JOIN crowded_components ON crowded_components.label = staged_keys.label
 WHERE staged_keys.site_id = :site_id;
 
-INSERT INTO staged_crowded_days (site_id, key_id, day_number, is_gone)
-SELECT crowded_days.site_id, crowded_days.key_id, crowded_days.day_number, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM crowded_days
 WHERE crowded_days.site_id = :site_id AND crowded_days.key_id IN (SELECT dirty_identity.key_id
 FROM dirty_identity
-WHERE dirty_identity.site_id = :site_id) AND NOT (EXISTS (SELECT *
-FROM staged_crowded_days
-WHERE staged_crowded_days.site_id = crowded_days.site_id AND staged_crowded_days.key_id = crowded_days.key_id AND staged_crowded_days.day_number = crowded_days.day_number));
+WHERE dirty_identity.site_id = :site_id)) AS anon_1;
 
-DELETE
+SELECT staged_crowded_days.is_gone, count(*) AS number
 FROM staged_crowded_days
-WHERE staged_crowded_days.site_id = :site_id AND staged_crowded_days.is_gone IS 0 AND (EXISTS (SELECT *
-FROM crowded_days
-WHERE crowded_days.site_id = staged_crowded_days.site_id AND crowded_days.key_id = staged_crowded_days.key_id AND crowded_days.day_number = staged_crowded_days.day_number AND crowded_days.visitors IS staged_crowded_days.visitors));
+WHERE staged_crowded_days.site_id = :site_id
+GROUP BY staged_crowded_days.is_gone;
 
-INSERT INTO staged_key_people (site_id, key_id, is_gone)
-SELECT key_people.site_id, key_people.key_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM key_people
 WHERE key_people.site_id = :site_id AND key_people.key_id IN (SELECT staged_keys.key_id
 FROM staged_keys
-WHERE staged_keys.site_id = :site_id) AND NOT (EXISTS (SELECT *
-FROM staged_key_people
-WHERE staged_key_people.site_id = key_people.site_id AND staged_key_people.key_id = key_people.key_id));
+WHERE staged_keys.site_id = :site_id)) AS anon_1;
 
-DELETE
+SELECT staged_key_people.is_gone, count(*) AS number
 FROM staged_key_people
-WHERE staged_key_people.site_id = :site_id AND staged_key_people.is_gone IS 0 AND (EXISTS (SELECT *
-FROM key_people
-WHERE key_people.site_id = staged_key_people.site_id AND key_people.key_id = staged_key_people.key_id AND key_people.person_id IS staged_key_people.person_id AND key_people.is_crowded IS staged_key_people.is_crowded));
+WHERE staged_key_people.site_id = :site_id
+GROUP BY staged_key_people.is_gone;
 
 DELETE
 FROM enqueued_spans
@@ -233,23 +225,6 @@ INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at AS anon_1
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id;
-
-DELETE
-FROM crowded_days
-WHERE crowded_days.site_id = :site_id AND (crowded_days.site_id, crowded_days.key_id, crowded_days.day_number) IN (SELECT staged_crowded_days.site_id, staged_crowded_days.key_id, staged_crowded_days.day_number
-FROM staged_crowded_days
-WHERE staged_crowded_days.site_id = :site_id AND staged_crowded_days.is_gone IS 1);
-
-INSERT INTO crowded_days (site_id, key_id, day_number, visitors)
-SELECT staged_crowded_days.site_id, staged_crowded_days.key_id, staged_crowded_days.day_number, staged_crowded_days.visitors
-FROM staged_crowded_days
-WHERE staged_crowded_days.site_id = :site_id AND staged_crowded_days.is_gone IS 0 ON CONFLICT (site_id, key_id, day_number) DO UPDATE SET visitors = excluded.visitors;
-
-DELETE
-FROM key_people
-WHERE key_people.site_id = :site_id AND (key_people.site_id, key_people.key_id) IN (SELECT staged_key_people.site_id, staged_key_people.key_id
-FROM staged_key_people
-WHERE staged_key_people.site_id = :site_id AND staged_key_people.is_gone IS 1);
 
 INSERT INTO key_people (site_id, key_id, person_id, is_crowded)
 SELECT staged_key_people.site_id, staged_key_people.key_id, staged_key_people.person_id, staged_key_people.is_crowded

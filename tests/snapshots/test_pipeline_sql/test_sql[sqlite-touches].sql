@@ -65,35 +65,27 @@ FROM dirty_touches
 WHERE dirty_touches.site_id = :site_id) AND events.type = 'form_submit' AND form_labels.site_id = events.site_id AND form_labels.form_id = events.form_id AND form_labels.is_lead_form IS 1 AND (form_labels.needs_email IS 0 OR events.has_email IS 1)) AS goals
 WHERE 1 = 1;
 
-INSERT INTO staged_touches (site_id, visitor_id, event_id, is_gone)
-SELECT touches.site_id, touches.visitor_id, touches.event_id, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM touches
 WHERE touches.site_id = :site_id AND touches.visitor_id IN (SELECT dirty_touches.visitor_id
 FROM dirty_touches
-WHERE dirty_touches.site_id = :site_id) AND NOT (EXISTS (SELECT *
-FROM staged_touches
-WHERE staged_touches.site_id = touches.site_id AND staged_touches.visitor_id = touches.visitor_id AND staged_touches.event_id = touches.event_id));
+WHERE dirty_touches.site_id = :site_id)) AS anon_1;
 
-DELETE
+SELECT staged_touches.is_gone, count(*) AS number
 FROM staged_touches
-WHERE staged_touches.site_id = :site_id AND staged_touches.is_gone IS 0 AND (EXISTS (SELECT *
-FROM touches
-WHERE touches.site_id = staged_touches.site_id AND touches.visitor_id = staged_touches.visitor_id AND touches.event_id = staged_touches.event_id AND touches.occurred_at IS staged_touches.occurred_at AND touches.sequence IS staged_touches.sequence AND touches.type_rank IS staged_touches.type_rank AND touches.session_started_at IS staged_touches.session_started_at AND touches.origin_id IS staged_touches.origin_id AND touches.touches_left_out IS staged_touches.touches_left_out));
+WHERE staged_touches.site_id = :site_id
+GROUP BY staged_touches.is_gone;
 
-INSERT INTO staged_goal_events (site_id, visitor_id, event_id, goal, is_gone)
-SELECT goal_events.site_id, goal_events.visitor_id, goal_events.event_id, goal_events.goal, True AS anon_1
+SELECT EXISTS (SELECT *
 FROM goal_events
 WHERE goal_events.site_id = :site_id AND goal_events.visitor_id IN (SELECT dirty_touches.visitor_id
 FROM dirty_touches
-WHERE dirty_touches.site_id = :site_id) AND NOT (EXISTS (SELECT *
-FROM staged_goal_events
-WHERE staged_goal_events.site_id = goal_events.site_id AND staged_goal_events.visitor_id = goal_events.visitor_id AND staged_goal_events.event_id = goal_events.event_id AND staged_goal_events.goal = goal_events.goal));
+WHERE dirty_touches.site_id = :site_id)) AS anon_1;
 
-DELETE
+SELECT staged_goal_events.is_gone, count(*) AS number
 FROM staged_goal_events
-WHERE staged_goal_events.site_id = :site_id AND staged_goal_events.is_gone IS 0 AND (EXISTS (SELECT *
-FROM goal_events
-WHERE goal_events.site_id = staged_goal_events.site_id AND goal_events.visitor_id = staged_goal_events.visitor_id AND goal_events.event_id = staged_goal_events.event_id AND goal_events.goal = staged_goal_events.goal AND goal_events.occurred_at IS staged_goal_events.occurred_at AND goal_events.sequence IS staged_goal_events.sequence AND goal_events.once_per IS staged_goal_events.once_per));
+WHERE staged_goal_events.site_id = :site_id
+GROUP BY staged_goal_events.is_gone;
 
 DELETE
 FROM enqueued_spans
@@ -126,25 +118,3 @@ INSERT INTO spans_queue (site_id, visitor_id, received_at)
 SELECT enqueued_spans.site_id, enqueued_spans.visitor_id, :received_at AS anon_1
 FROM enqueued_spans
 WHERE enqueued_spans.site_id = :site_id;
-
-DELETE
-FROM touches
-WHERE touches.site_id = :site_id AND (touches.site_id, touches.visitor_id, touches.event_id) IN (SELECT staged_touches.site_id, staged_touches.visitor_id, staged_touches.event_id
-FROM staged_touches
-WHERE staged_touches.site_id = :site_id AND staged_touches.is_gone IS 1);
-
-INSERT INTO touches (site_id, visitor_id, event_id, occurred_at, sequence, type_rank, session_started_at, origin_id, touches_left_out)
-SELECT staged_touches.site_id, staged_touches.visitor_id, staged_touches.event_id, staged_touches.occurred_at, staged_touches.sequence, staged_touches.type_rank, staged_touches.session_started_at, staged_touches.origin_id, staged_touches.touches_left_out
-FROM staged_touches
-WHERE staged_touches.site_id = :site_id AND staged_touches.is_gone IS 0 ON CONFLICT (site_id, visitor_id, event_id) DO UPDATE SET occurred_at = excluded.occurred_at, sequence = excluded.sequence, type_rank = excluded.type_rank, session_started_at = excluded.session_started_at, origin_id = excluded.origin_id, touches_left_out = excluded.touches_left_out;
-
-DELETE
-FROM goal_events
-WHERE goal_events.site_id = :site_id AND (goal_events.site_id, goal_events.visitor_id, goal_events.event_id, goal_events.goal) IN (SELECT staged_goal_events.site_id, staged_goal_events.visitor_id, staged_goal_events.event_id, staged_goal_events.goal
-FROM staged_goal_events
-WHERE staged_goal_events.site_id = :site_id AND staged_goal_events.is_gone IS 1);
-
-INSERT INTO goal_events (site_id, visitor_id, event_id, goal, occurred_at, sequence, once_per)
-SELECT staged_goal_events.site_id, staged_goal_events.visitor_id, staged_goal_events.event_id, staged_goal_events.goal, staged_goal_events.occurred_at, staged_goal_events.sequence, staged_goal_events.once_per
-FROM staged_goal_events
-WHERE staged_goal_events.site_id = :site_id AND staged_goal_events.is_gone IS 0 ON CONFLICT (site_id, visitor_id, event_id, goal) DO UPDATE SET occurred_at = excluded.occurred_at, sequence = excluded.sequence, once_per = excluded.once_per;
