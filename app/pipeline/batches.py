@@ -125,11 +125,21 @@ async def confirm(worker: Worker, site: Site) -> None:
         raise SettingsChanged(site.site_id)
 
 
+_PASSING = ("08", "40", "53", "55", "57P", "58")
+"""Beginnings of PostgreSQL's SQLSTATE: connection, deadlock, no room, lock, shutdown, system."""
+_SQLITE_ERROR = 1
+"""SQLite's code for a statement that fails by itself (a sum beyond 64 bits); every other one tells of the storage."""
+
+
 def is_passing(error: Exception) -> bool:
     """Whether a failure is the database's (gone, locked, full), not the key's: it is tried again as it is."""
-    if isinstance(error, LostLock | SettingsChanged | OSError | OperationalError | InterfaceError):
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, LostLock | SettingsChanged | OSError)
+    if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    if isinstance(error, OperationalError):
+        return getattr(error.orig, "sqlite_errorcode", None) != _SQLITE_ERROR
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith(_PASSING)
 
 
 async def _isolate(worker: Worker, stage: Stage, site: Site, taken: int, error: Exception) -> None:
@@ -143,8 +153,12 @@ async def _isolate(worker: Worker, stage: Stage, site: Site, taken: int, error: 
         names = queues.dirty_columns(stage.queue)
         key = (await connection.execute(select(*(stage.dirty.c[name] for name in names)).where(of_site(stage.dirty)), here)).one()
     async with worker.database.swapping(connection):
-        await connection.execute(
-            insert_new(worker.database.is_sqlite, tables.failed_keys),
-            {**here, "stage": stage.name, "dirty_key": json.dumps(list(key)), "error": str(error)[:2_000], "failed_at": datetime.now(UTC)},
-        )
+        await set_aside(worker, stage, site, tuple(key), error)
         await connection.execute(queues.delete_taken(stage.queue), here)
+
+
+async def set_aside(worker: Worker, stage: Stage, site: Site, key: tuple[str, ...], error: Exception) -> None:
+    """Inside a transaction: remember a key that made a stage fail even alone."""
+    failed = {"site_id": site.site_id, "stage": stage.name, "dirty_key": json.dumps(list(key)), "failed_at": datetime.now(UTC)}
+    told = str(error).replace("\0", "")[:2_000]
+    await worker.connection.execute(insert_new(worker.database.is_sqlite, tables.failed_keys), failed | {"error": told})

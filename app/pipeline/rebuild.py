@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import swap, tables
 from app.db import Database
-from app.pipeline.batches import Worker, confirm, finish, is_passing
+from app.pipeline.batches import Worker, confirm, finish, is_passing, set_aside
 from app.pipeline.stages import STAGES
 from app.sites.site import Site
 from app.swap import Stage, of_site
@@ -62,6 +62,11 @@ class Cursor:
     after_key: str
     keys_left: int
 
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The last key done in the stage; empty at its beginning."""
+        return tuple(json.loads(self.after_key))
+
 
 async def rebuild_chunk(worker: Worker, site: Site) -> int:
     """Compute the next keys of a rebuild under way and move its cursor. Answers how much was done; 0: no rebuild."""
@@ -74,13 +79,29 @@ async def rebuild_chunk(worker: Worker, site: Site) -> int:
     if row is None:
         return 0
     stage = next(stage for stage in STAGES if stage.name == row["stage"])
+    cursor = Cursor(row["started_at"], row["stage"], row["after_key"], int(row["keys_left"]))
     try:
-        await _rebuild_keys(worker, stage, site, Cursor(row["started_at"], row["stage"], row["after_key"], int(row["keys_left"])))
+        await _rebuild_keys(worker, stage, site, cursor)
     except Exception as error:
-        if is_passing(error) or worker.batch_of(stage) == 1:
+        if is_passing(error):
             raise
-        worker.shrink(stage)
+        if worker.batch_of(stage) > 1:
+            worker.shrink(stage)
+        else:
+            await _pass_over(worker, stage, site, cursor, error)
     return 1
+
+
+async def _pass_over(worker: Worker, stage: Stage, site: Site, cursor: Cursor, error: Exception) -> None:
+    """Set the next key aside, which made the stage fail, and move the cursor past it. The error, if there is none."""
+    async with worker.database.computing(worker.connection):
+        last, count = await fill_dirty(worker.connection, stage, site, cursor.after, 1)
+    if last is None:
+        raise error
+    async with worker.database.swapping(worker.connection):
+        await confirm(worker, site)
+        await set_aside(worker, stage, site, last, error)
+        await worker.connection.execute(_moved_cursor(site, stage, cursor, last, count))
 
 
 async def _rebuild_keys(worker: Worker, stage: Stage, site: Site, cursor: Cursor) -> None:
@@ -90,13 +111,15 @@ async def _rebuild_keys(worker: Worker, stage: Stage, site: Site, cursor: Cursor
     began = time.perf_counter()
     changes: swap.Changes = {}
     async with database.computing(connection):
-        last, count = await fill_dirty(connection, stage, site, tuple(json.loads(cursor.after_key)), limit)
+        last, count = await fill_dirty(connection, stage, site, cursor.after, limit)
         if last is not None:
             changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
     async with database.swapping(connection):
         if database.is_sqlite:
             began = time.perf_counter()
         await confirm(worker, site)
+        if not cursor.after:
+            await connection.execute(_forget_failed(stage), {"site_id": site.site_id})
         if last is None:
             # What a rebuild from nothing has just filled, the next stages join with.
             await swap.analyse(connection, *(target.table for target in stage.targets))
@@ -104,6 +127,11 @@ async def _rebuild_keys(worker: Worker, stage: Stage, site: Site, cursor: Cursor
             await swap.swap(connection, database.is_sqlite, stage, site, changes, None, enqueue=False)
         await connection.execute(_moved_cursor(site, stage, cursor, last, count))
         worker.learn(stage, time.perf_counter() - began, count >= limit)
+
+
+def _forget_failed(stage: Stage) -> Any:
+    """Forgets which keys of a stage were set aside: a rebuild tries them all again."""
+    return delete(tables.failed_keys).where(of_site(tables.failed_keys), tables.failed_keys.c.stage == stage.name)
 
 
 async def fill_dirty(
