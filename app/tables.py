@@ -794,6 +794,15 @@ concerned_deals = Table(
     Column("deal_id", Key, primary_key=True),
 )
 """The deals whose conversions are being computed: the dirty ones, and those of dirty people."""
+concerned_conversions = Table(
+    "concerned_conversions",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("kind", Key, primary_key=True),
+    Column("holder_id", Key, primary_key=True),
+    Column("fact_id", Key, primary_key=True),
+)
+"""The conversions that stood, or were computed, for the dirty people and the concerned deals."""
 folded_deals = Table(
     "folded_deals",
     staging,

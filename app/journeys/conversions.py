@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Insert,
     Select,
@@ -44,6 +45,7 @@ _dirty = tables.dirty["conversions_queue"].c
 _conversions = tables.conversions.c
 _computed = tables.staged["conversions"]
 _deals = tables.concerned_deals
+_concerned = tables.concerned_conversions
 _spans = tables.visitor_spans.c
 _goals = tables.goal_events.c
 
@@ -83,11 +85,8 @@ def concerned_deals() -> Insert:
     return insert(_deals).from_select(["site_id", "space", "deal_id"], deals)
 
 
-def conversions_before() -> Select[Any]:
-    """A row for each conversion that stands for a dirty person or a concerned deal.
-
-    Index: `ix_conversions__person`, the key of `conversions`.
-    """
+def _conversions_before() -> CompoundSelect[Any]:
+    """A row for each conversion that stands for a dirty person or a concerned deal."""
     of_deal = and_(
         of_site(tables.conversions),
         _conversions.kind.in_(DEAL_KINDS),
@@ -96,26 +95,31 @@ def conversions_before() -> Select[Any]:
     )
     of_person = and_(of_site(tables.conversions), _conversions.person_id == _dirty.person_id)
     key = (_conversions.site_id, *_key(_conversions))
-    before = union_all(
+    return union_all(
         select(*key).join_from(tables.dirty["conversions_queue"], tables.conversions, of_person).where(*_dirty_people()),
         select(*key).join_from(_deals, tables.conversions, of_deal).where(of_site(_deals)),
     )
-    return select(before.subquery("before"))
 
 
-def conversions_computed() -> Select[Any]:
-    """A row for each conversion computed now (and, after the comparison, different from what stood there)."""
-    return select(_computed.c.site_id, *_key(_computed.c)).where(of_site(_computed), _computed.c.is_gone.is_(False))
+def concerned_conversions() -> Insert:
+    """Rows of `concerned_conversions`: those that stand for the dirty keys, and those just computed for them.
+
+    The computed ones too: a conversion may move from a person who is not dirty here to one who is.
+    Index: `ix_conversions__person`, the key of `conversions`.
+    """
+    before = _conversions_before().subquery("before")
+    computed = select(_computed.c.site_id, *_key(_computed.c)).where(of_site(_computed))
+    return insert(_concerned).from_select(["site_id", "kind", "holder_id", "fact_id"], union(select(*before.columns), computed))
+
+
+def conversions_concerned() -> Select[Any]:
+    """A row for each conversion that stood, or was computed, for the dirty keys."""
+    return select(_concerned.c.site_id, *_key(_concerned.c)).where(of_site(_concerned))
 
 
 def in_scope(table: Table) -> ColumnElement[bool]:
-    """Whether a row belongs to a conversion that stood, or was computed, for the dirty keys.
-
-    The computed ones too: a conversion may move from a person who is not dirty here to one who is.
-    """
-    before, computed = conversions_before().subquery("before"), conversions_computed().subquery("computed")
-    keys = union_all(select(*_key(before.c)), select(*_key(computed.c)))
-    return tuple_(*_key(table.c)).in_(keys)
+    """Whether a row belongs to a conversion that stood, or was computed, for the dirty keys."""
+    return tuple_(*_key(table.c)).in_(select(*_key(_concerned.c)).where(of_site(_concerned)))
 
 
 # ---------------------------------------------------------------- conversions of people

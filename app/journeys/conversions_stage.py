@@ -21,7 +21,9 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     await connection.execute(staged("conversions", conversions.conversions_from_marks()), here)
     of_deals = {**here, "customer_space": site.settings.customer_space or ""}
     await connection.execute(staged("conversions", conversions.conversions_from_deals()), of_deals)
-    await analyse(connection, tables.staged["conversions"])
+    await connection.execute(clear(tables.concerned_conversions), here)
+    await connection.execute(conversions.concerned_conversions(), here)
+    await analyse(connection, tables.staged["conversions"], tables.concerned_conversions)
     await connection.execute(staged("conversion_people", conversions.people_of_conversions()), here)
     await connection.execute(staged("ledger_entries", conversions.entries_of_conversions()), here)
 
@@ -34,10 +36,8 @@ STAGE = Stage(
     targets=tuple(Target(table, conversions.in_scope(table)) for table in _keyed),
     compute=compute,
     # All of them, changed or not: a person becomes dirty also when only its touches changed.
-    enqueues=(
-        Enqueue(tables.journeys_queue, conversions.conversions_before()),
-        Enqueue(tables.journeys_queue, conversions.conversions_computed()),
-    ),
+    # All of them, changed or not: a person becomes dirty also when only its touches changed.
+    enqueues=(Enqueue(tables.journeys_queue, conversions.conversions_concerned()),),
     sources=(
         (tables.visitor_spans.c.site_id, tables.visitor_spans.c.person_id, NOT_SET, NOT_SET),
         (tables.key_people.c.site_id, tables.key_people.c.person_id, NOT_SET, NOT_SET),

@@ -29,7 +29,5 @@ STAGE = Stage(
     targets=(_target(tables.journeys), _target(tables.journey_touches)),
     compute=compute,
     enqueues=(),
-    sources=tuple(
-        (table.c.site_id, table.c.kind, table.c.holder_id, table.c.fact_id) for table in (tables.conversions, tables.journeys)
-    ),
+    sources=tuple((table.c.site_id, table.c.kind, table.c.holder_id, table.c.fact_id) for table in (tables.conversions, tables.journeys)),
 )

@@ -1716,6 +1716,15 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "concerned_conversions",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "folded_deals",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -1815,6 +1824,7 @@ def downgrade() -> None:
 def drop_staging() -> None:
     op.drop_table("deal_outcomes")
     op.drop_table("folded_deals")
+    op.drop_table("concerned_conversions")
     op.drop_table("concerned_deals")
     op.drop_table("staged_links")
     op.drop_table("staged_keys")

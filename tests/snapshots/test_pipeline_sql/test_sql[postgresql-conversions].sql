@@ -91,6 +91,24 @@ FROM concerned_deals
 JOIN deals ON deals.site_id = :site_id::VARCHAR COLLATE "C" AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
 WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C" AND deals.outcome = 'won'::VARCHAR AND (:customer_space::VARCHAR COLLATE "C" = ''::VARCHAR COLLATE "C" OR deals.space = :customer_space::VARCHAR COLLATE "C")) AS of_deals;
 
+DELETE
+FROM concerned_conversions
+WHERE concerned_conversions.site_id = :site_id::VARCHAR COLLATE "C";
+
+INSERT INTO concerned_conversions (site_id, kind, holder_id, fact_id)
+SELECT before.site_id, before.kind, before.holder_id, before.fact_id
+FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM dirty_conversions
+JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.person_id = dirty_conversions.person_id
+WHERE dirty_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND dirty_conversions.person_id != ''::VARCHAR COLLATE "C"
+UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
+FROM concerned_deals
+JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before
+UNION SELECT staged_conversions.site_id, staged_conversions.kind, staged_conversions.holder_id, staged_conversions.fact_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C";
+
 INSERT INTO staged_conversion_people (site_id, kind, holder_id, fact_id, person_id, is_gone)
 SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.kind, people.holder_id, people.fact_id, people.person_id, false AS is_gone
 FROM (SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, staged_conversions.person_id AS person_id
@@ -119,20 +137,9 @@ WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conv
 
 SELECT EXISTS (SELECT *
 FROM conversions
-WHERE conversions.site_id = :site_id::VARCHAR COLLATE "C" AND (conversions.kind, conversions.holder_id, conversions.fact_id) IN (SELECT before.kind, before.holder_id, before.fact_id
-FROM (SELECT before.site_id AS site_id, before.kind AS kind, before.holder_id AS holder_id, before.fact_id AS fact_id
-FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM dirty_conversions
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.person_id = dirty_conversions.person_id
-WHERE dirty_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND dirty_conversions.person_id != ''::VARCHAR COLLATE "C"
-UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM concerned_deals
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
-WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before) AS before
-UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
-FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
-FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed)) AS anon_1;
+WHERE conversions.site_id = :site_id::VARCHAR COLLATE "C" AND (conversions.kind, conversions.holder_id, conversions.fact_id) IN (SELECT concerned_conversions.kind, concerned_conversions.holder_id, concerned_conversions.fact_id
+FROM concerned_conversions
+WHERE concerned_conversions.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
 
 SELECT staged_conversions.is_gone, count(*) AS number
 FROM staged_conversions
@@ -141,20 +148,9 @@ GROUP BY staged_conversions.is_gone;
 
 SELECT EXISTS (SELECT *
 FROM conversion_people
-WHERE conversion_people.site_id = :site_id::VARCHAR COLLATE "C" AND (conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id) IN (SELECT before.kind, before.holder_id, before.fact_id
-FROM (SELECT before.site_id AS site_id, before.kind AS kind, before.holder_id AS holder_id, before.fact_id AS fact_id
-FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM dirty_conversions
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.person_id = dirty_conversions.person_id
-WHERE dirty_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND dirty_conversions.person_id != ''::VARCHAR COLLATE "C"
-UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM concerned_deals
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
-WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before) AS before
-UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
-FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
-FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed)) AS anon_1;
+WHERE conversion_people.site_id = :site_id::VARCHAR COLLATE "C" AND (conversion_people.kind, conversion_people.holder_id, conversion_people.fact_id) IN (SELECT concerned_conversions.kind, concerned_conversions.holder_id, concerned_conversions.fact_id
+FROM concerned_conversions
+WHERE concerned_conversions.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
 
 SELECT staged_conversion_people.is_gone, count(*) AS number
 FROM staged_conversion_people
@@ -163,20 +159,9 @@ GROUP BY staged_conversion_people.is_gone;
 
 SELECT EXISTS (SELECT *
 FROM ledger_entries
-WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND (ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id) IN (SELECT before.kind, before.holder_id, before.fact_id
-FROM (SELECT before.site_id AS site_id, before.kind AS kind, before.holder_id AS holder_id, before.fact_id AS fact_id
-FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM dirty_conversions
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.person_id = dirty_conversions.person_id
-WHERE dirty_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND dirty_conversions.person_id != ''::VARCHAR COLLATE "C"
-UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM concerned_deals
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
-WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before) AS before
-UNION ALL SELECT computed.kind, computed.holder_id, computed.fact_id
-FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
-FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS computed)) AS anon_1;
+WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND (ledger_entries.kind, ledger_entries.holder_id, ledger_entries.fact_id) IN (SELECT concerned_conversions.kind, concerned_conversions.holder_id, concerned_conversions.fact_id
+FROM concerned_conversions
+WHERE concerned_conversions.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
 
 SELECT staged_ledger_entries.is_gone, count(*) AS number
 FROM staged_ledger_entries
@@ -189,22 +174,9 @@ WHERE enqueued_journeys.site_id = :site_id::VARCHAR COLLATE "C";
 
 INSERT INTO enqueued_journeys (site_id, kind, holder_id, fact_id)
 SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.holder_id, anon_1.fact_id
-FROM (SELECT before.site_id AS site_id, before.kind AS kind, before.holder_id AS holder_id, before.fact_id AS fact_id
-FROM (SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM dirty_conversions
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.person_id = dirty_conversions.person_id
-WHERE dirty_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND dirty_conversions.person_id != ''::VARCHAR COLLATE "C"
-UNION ALL SELECT conversions.site_id AS site_id, conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id
-FROM concerned_deals
-JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id = concerned_deals.space AND conversions.fact_id = concerned_deals.deal_id
-WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C") AS before) AS anon_1
-WHERE True ON CONFLICT (site_id, kind, holder_id, fact_id) DO NOTHING;
-
-INSERT INTO enqueued_journeys (site_id, kind, holder_id, fact_id)
-SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.holder_id, anon_1.fact_id
-FROM (SELECT staged_conversions.site_id AS site_id, staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id
-FROM staged_conversions
-WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.is_gone IS false) AS anon_1
+FROM (SELECT concerned_conversions.site_id AS site_id, concerned_conversions.kind AS kind, concerned_conversions.holder_id AS holder_id, concerned_conversions.fact_id AS fact_id
+FROM concerned_conversions
+WHERE concerned_conversions.site_id = :site_id::VARCHAR COLLATE "C") AS anon_1
 WHERE True ON CONFLICT (site_id, kind, holder_id, fact_id) DO NOTHING;
 
 INSERT INTO journeys_queue (site_id, kind, holder_id, fact_id, received_at)
