@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -57,6 +58,30 @@ _TAGS = [
     {"name": "status", "description": "Whether the service is well, and how far it has computed."},
 ]
 
+_PROBLEM: dict[str, Any] = {
+    "description": "What is wrong, and what to do about it.",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "errors": {
+                        "type": "array",
+                        "description": "Of 422: each value that is not allowed.",
+                        "items": {"type": "object", "properties": {"where": {"type": "string"}, "what": {"type": "string"}}},
+                    },
+                },
+            }
+        }
+    },
+}
+"""The answer to a request in which something is wrong, in OpenAPI: without it, the framework documents answers of its own."""
+
 
 def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     """The ASGI application over one migrated database. `run_pipeline`: compute in this process too."""
@@ -66,6 +91,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         redoc_url=None,
+        responses={"4XX": _PROBLEM},
         lifespan=_lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -162,7 +188,7 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     """Says what is wrong and where, and never echoes what was sent: it may be a secret in the wrong place."""
     assert isinstance(error, RequestValidationError)
-    found = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+    found = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"].removeprefix("Value error, ")} for each in error.errors()]
     in_words = "; ".join(f"{each['where']}: {each['what']}" for each in found)
     is_unreadable = any(each["type"] == "json_invalid" for each in error.errors())
     return await _on_problem(request, (BadRequest if is_unreadable else Unprocessable)(in_words, errors=found))

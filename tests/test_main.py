@@ -9,6 +9,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import Body, FastAPI
+from pydantic import AfterValidator
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -42,7 +43,17 @@ def app() -> FastAPI:
     async def echo(number: int, body: Annotated[dict[str, int], Body()]) -> int:
         return number + len(body)
 
+    @made.get("/echo/even")
+    async def even(number: Annotated[int, AfterValidator(_even)]) -> int:
+        return number
+
     return made
+
+
+def _even(number: int) -> int:
+    if number % 2:
+        raise ValueError("an even number is needed")
+    return number
 
 
 @pytest.fixture
@@ -84,6 +95,12 @@ async def test_a_bad_request_is_a_problem(caller: httpx.AsyncClient, method: str
     assert not any(SECRET in value for value in values)
 
 
+async def test_a_wrong_value_is_told_in_our_own_words(caller: httpx.AsyncClient) -> None:
+    answer = await caller.get("/echo/even?number=3")
+    assert answer.json()["detail"] == "query.number: an even number is needed"
+    assert answer.json()["errors"] == [{"where": "query.number", "what": "an even number is needed"}]
+
+
 async def test_a_body_of_unknown_length_is_cut_off(caller: httpx.AsyncClient) -> None:
     read = 0
 
@@ -118,3 +135,5 @@ async def test_every_door_is_documented(caller: httpx.AsyncClient) -> None:
                 assert operation.get("description"), f"{method} {path} says nothing of itself"
                 assert set(operation.get("tags", [])) <= tags, f"{method} {path} has a tag that is not described"
                 assert operation.get("tags"), f"{method} {path} has no tag"
+                refusals = {status: answer["content"].keys() for status, answer in operation["responses"].items() if status >= "4"}
+                assert refusals == {"4XX": {"application/problem+json"}}, f"{method} {path} documents other refusals than it gives"

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.collect import quarantine
@@ -52,6 +53,9 @@ async def collect(request: Request) -> Response:
     except Problem as problem:
         # A page must be able to read why, as it could read that it went well.
         problem.headers |= _CORS
+        raise
+    except HTTPException as too_large:
+        too_large.headers = {**(too_large.headers or {}), **_CORS}
         raise
 
 

@@ -127,6 +127,7 @@ async def test_a_body_that_cannot_be_taken_leaves_nothing(client, database, body
 
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.json()["status"] == status
     async with database.read() as connection:
         assert await connection.scalar(select(func.count()).select_from(tables.quarantine)) == 0
