@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from app import tables
 from app.db import Database
 from app.errors import Unavailable
 from app.log import Fact, Log, Refused
+from app.log.plan import Group, plan_of
+from app.log.rows import key_columns
 from app.sites.site import Site
 from tests.rows import assert_rows
 
@@ -70,6 +72,20 @@ async def test_a_fact_is_stored_with_its_satellites_and_found_again(database: Da
         [["1", NOON, "Ünïcödé 'quoted'", 2**63 - 1, "", True]],
     )  # fmt: skip
     await assert_rows(database, tables.touches_queue, ["visitor_id", "received_at"], [["ann", NOON]])
+
+
+def test_every_insert_is_in_order_of_keys() -> None:
+    """Two processes that write the same new origins in two orders would wait for one another."""
+    facts = [event("2", origin("b"), DIRTY), event("1", origin("c"), origin("a"), contact("x", NOON))]
+    plan = plan_of(Group(facts), {}, NOON)
+    inserts = [next(plan)]
+    with suppress(StopIteration):
+        while True:
+            inserts.append(plan.send([tuple(row.get(name, "") for name in key_columns(inserts[-1].table)) for row in inserts[-1].rows]))
+    written = {insert.table.name: [tuple(row.get(name, "") for name in key_columns(insert.table)) for row in insert.rows] for insert in inserts}
+    assert {"events", "origins", "labels_queue", "contacts", "touches_queue"} == written.keys()
+    assert len(written["origins"]) == 3
+    assert written == {table: sorted(keys) for table, keys in written.items()}
 
 
 async def test_of_two_bodies_with_one_id_the_first_wins_with_its_satellites_only(database: Database, log: Log) -> None:

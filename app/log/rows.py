@@ -48,8 +48,9 @@ class Rows:
             mine[key] = row
 
     def pop(self, table: Table) -> list[dict[str, Any]]:
-        """Takes the rows of one table out."""
-        return list(self._by_table.pop(table, {}).values())
+        """Takes the rows of one table out, in order of their keys."""
+        held = self._by_table.pop(table, {})
+        return [held[key] for key in sorted(held)]
 
     def in_order(self) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
         """The tables in the order in which they are written, each with its rows in order of their keys."""
