@@ -67,13 +67,16 @@ class Database:
         """The pipeline's own connection, with staging tables; it begins and ends transactions by `computing`, `swapping`.
 
         `private` staging is this connection's alone on PostgreSQL too: temporary tables that stand before the
-        permanent ones of the same names, so that a check does not disturb the worker.
+        permanent ones of the same names, so that a check does not disturb the worker; and each transaction sees one
+        snapshot, so that what is compared belongs together.
         """
         async with self.engine.connect() as connection:
             if not self.is_sqlite:
                 await self._set_planner(connection)
             if self.is_sqlite or private:
                 await self._prepare_staging(connection)
+            if private and not self.is_sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             try:
                 yield connection
             finally:

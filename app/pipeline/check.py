@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Table, delete, exists
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import queue as queues
-from app import swap, tables
+from app import swap
 from app.db import Database
 from app.pipeline.rebuild import fill_dirty
 from app.pipeline.stages import STAGES
+from app.pipeline.unsettled import leave_out
 from app.sites.site import Site
-from app.swap import Stage, of_site
+from app.swap import Stage
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,10 @@ async def _check_keys(
         last, count = await fill_dirty(connection, stage, site, after, chunk)
         rows: dict[str, int] = {}
         if last is not None:
-            await connection.execute(_skip_queued(stage.queue), {"site_id": site.site_id})
+            for statement in leave_out(stage):
+                await connection.execute(statement, {"site_id": site.site_id})
             changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
             rows = {table: sum(numbers.values()) for table, numbers in changes.items()}
     if not database.is_sqlite:
         await connection.commit()
     return last, count, rows
-
-
-def _skip_queued(queue: Table) -> Any:
-    """Takes out of the `dirty` table what waits in the queue anyway."""
-    dirty = tables.dirty[queue.name]
-    waits = exists().where(queue.c.site_id == dirty.c.site_id, *(queue.c[name] == dirty.c[name] for name in queues.dirty_columns(queue)))
-    return delete(dirty).where(of_site(dirty), waits)
