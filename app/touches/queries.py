@@ -86,6 +86,8 @@ def ordered_events(visitors: Select[Any], has_exclusions: bool) -> CTE:
             _events.type_rank,
             _events.start_rank,
             _events.campaign_key,
+            _events.origin_id,
+            _events.has_internal_referrer,
             (_events.type == "touch").label("is_offline"),
             func.max(web_at).over(**before).label("web_before_at"),
             func.max(_events.start_rank).over(**before).label("rank_before"),
@@ -134,19 +136,15 @@ def _placed_arrivals(arrivals: CTE) -> CTE:
         func.max(case((row.starts_session, row.occurred_at))).over(**so_far).label("session_started_at"),
         func.sum(case((row.starts_session, 1), else_=0)).over(**so_far).label("session_number"),
     ).cte("arrivals_in_sessions")
-    label = tables.origin_labels.c
+    label, session = tables.origin_labels.c, sessions.c
     is_idle_return = or_(
         func.coalesce(label.is_ignored, false()),
-        and_(_events.has_internal_referrer.is_(True), _events.origin_id == EMPTY_ORIGIN),
+        and_(session.has_internal_referrer.is_(True), session.origin_id == EMPTY_ORIGIN),
     )
+    labelled = and_(of_site(tables.origin_labels), label.origin_id == session.origin_id)
     return (
-        select(*sessions.columns, _events.origin_id, is_idle_return.label("means_nothing"))
-        .join_from(
-            sessions,
-            tables.events,
-            and_(of_site(tables.events), _events.visitor_id == sessions.c.visitor_id, _events.event_id == sessions.c.event_id),
-        )
-        .outerjoin(tables.origin_labels, and_(of_site(tables.origin_labels), label.origin_id == _events.origin_id))
+        select(*sessions.columns, is_idle_return.label("means_nothing"))
+        .join_from(sessions, tables.origin_labels, labelled, isouter=True)
         .cte("placed_arrivals")
     )
 
@@ -228,20 +226,31 @@ def touches_of_visitors(visitors: Select[Any], has_exclusions: bool) -> Select[A
     ).where(or_(row.number == 1, row.number > left_out + 1))
 
 
-def _form_goals(visitors: Select[Any], has_exclusions: bool) -> list[Select[Any]]:
-    """A row for each form submitted (`form:<name>`, or its page's path), and one more (`lead`) where it makes a lead."""
+def _submitted_forms(visitors: Select[Any], has_exclusions: bool) -> CTE:
+    """A row for each form submitted: its name (or its page's path), and whether it makes a lead."""
     label = tables.form_labels.c
-    named = func.substr(case((label.name == "", _events.path), else_=label.name), 1, _LONGEST_FORM)
+    name = func.substr(case((label.name == "", _events.path), else_=label.name), 1, _LONGEST_FORM)
     makes_lead = and_(label.is_lead_form.is_(True), or_(label.needs_email.is_(False), _events.has_email.is_(True)))
-    submitted = (
-        *_counted(visitors, has_exclusions),
-        _events.type == "form_submit",
-        label.site_id == _events.site_id,
-        label.form_id == _events.form_id,
+    return (
+        select(
+            _events.visitor_id, _events.event_id, _events.occurred_at, _events.sequence, name.label("name"), makes_lead.label("makes_lead")
+        )
+        .where(
+            *_counted(visitors, has_exclusions),
+            _events.type == "form_submit",
+            label.site_id == _events.site_id,
+            label.form_id == _events.form_id,
+        )
+        .cte("submitted_forms")
     )
+
+
+def _form_goals(visitors: Select[Any], has_exclusions: bool) -> list[Select[Any]]:
+    """A row for each form submitted (`form:<name>`), and one more (`lead`) where it makes a lead."""
+    forms = _submitted_forms(visitors, has_exclusions)
     return [
-        _goal(literal("form:") + named, literal("person")).where(*submitted),
-        _goal(literal("lead"), literal("person")).where(*submitted, makes_lead),
+        _goal(forms.c, literal("form:") + forms.c.name, literal("person")),
+        _goal(forms.c, literal("lead"), literal("person")).where(forms.c.makes_lead),
     ]
 
 
@@ -253,7 +262,7 @@ def _rule_goals(visitors: Select[Any], has_exclusions: bool) -> Select[Any]:
         and_(rule.path_is_prefix.is_(False), rule.path == _events.path),
         and_(rule.path_is_prefix.is_(True), rule.path == func.substr(_events.path, 1, func.length(rule.path))),
     )
-    return _goal(rule.goal, rule.once_per).where(
+    return _goal(_events, rule.goal, rule.once_per).where(
         *_counted(visitors, has_exclusions),
         rule.site_id == _events.site_id,
         or_(rule.event_type == "", rule.event_type == _events.type),
@@ -261,14 +270,14 @@ def _rule_goals(visitors: Select[Any], has_exclusions: bool) -> Select[Any]:
     )
 
 
-def _goal(goal: ColumnElement[Any], once_per: ColumnElement[Any]) -> Select[Any]:
+def _goal(event: Any, goal: ColumnElement[Any], once_per: ColumnElement[Any]) -> Select[Any]:
     return select(
-        _events.site_id,
-        _events.visitor_id,
-        _events.event_id,
+        bindparam("site_id", type_=tables.Key).label("site_id"),
+        event.visitor_id,
+        event.event_id,
         goal.label("goal"),
-        _events.occurred_at,
-        _events.sequence,
+        event.occurred_at,
+        event.sequence,
         once_per.label("once_per"),
         false().label("is_gone"),
     )

@@ -11,7 +11,7 @@ FROM staged_goal_events
 WHERE staged_goal_events.site_id = :site_id::VARCHAR COLLATE "C";
 
 WITH ordered_events AS
-(SELECT events.visitor_id AS visitor_id, events.event_id AS event_id, events.occurred_at AS occurred_at, events.sequence AS sequence, events.type_rank AS type_rank, events.start_rank AS start_rank, events.campaign_key AS campaign_key, events.type = 'touch'::VARCHAR AS is_offline, max(CASE WHEN (events.is_web IS true) THEN events.occurred_at END) OVER (PARTITION BY events.visitor_id
+(SELECT events.visitor_id AS visitor_id, events.event_id AS event_id, events.occurred_at AS occurred_at, events.sequence AS sequence, events.type_rank AS type_rank, events.start_rank AS start_rank, events.campaign_key AS campaign_key, events.origin_id AS origin_id, events.has_internal_referrer AS has_internal_referrer, events.type = 'touch'::VARCHAR AS is_offline, max(CASE WHEN (events.is_web IS true) THEN events.occurred_at END) OVER (PARTITION BY events.visitor_id
 ORDER BY events.occurred_at, events.sequence, events.type_rank, events.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1::INTEGER PRECEDING) AS web_before_at, max(events.start_rank) OVER (PARTITION BY events.visitor_id
 ORDER BY events.occurred_at, events.sequence, events.type_rank, events.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1::INTEGER PRECEDING) AS rank_before, max(events.start_rank) OVER (PARTITION BY events.visitor_id
 ORDER BY events.occurred_at, events.sequence, events.type_rank, events.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS rank_of_visitor
@@ -20,22 +20,21 @@ WHERE events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id IN (S
 FROM dirty_touches
 WHERE dirty_touches.site_id = :site_id::VARCHAR COLLATE "C")),
 marked_events AS
-(SELECT ordered_events.visitor_id AS visitor_id, ordered_events.event_id AS event_id, ordered_events.occurred_at AS occurred_at, ordered_events.sequence AS sequence, ordered_events.type_rank AS type_rank, ordered_events.start_rank AS start_rank, ordered_events.campaign_key AS campaign_key, ordered_events.is_offline AS is_offline, ordered_events.web_before_at AS web_before_at, ordered_events.rank_before AS rank_before, ordered_events.rank_of_visitor AS rank_of_visitor, ordered_events.start_rank = 2::SMALLINT AND (coalesce(ordered_events.rank_before, 0::INTEGER) < 2::SMALLINT OR ordered_events.web_before_at IS NULL OR ordered_events.occurred_at - ordered_events.web_before_at > :session_gap::BIGINT) OR ordered_events.start_rank = 1::SMALLINT AND coalesce(ordered_events.rank_before, 0::INTEGER) = 0::SMALLINT AND ordered_events.rank_of_visitor = 1::SMALLINT AS starts_session
+(SELECT ordered_events.visitor_id AS visitor_id, ordered_events.event_id AS event_id, ordered_events.occurred_at AS occurred_at, ordered_events.sequence AS sequence, ordered_events.type_rank AS type_rank, ordered_events.start_rank AS start_rank, ordered_events.campaign_key AS campaign_key, ordered_events.origin_id AS origin_id, ordered_events.has_internal_referrer AS has_internal_referrer, ordered_events.is_offline AS is_offline, ordered_events.web_before_at AS web_before_at, ordered_events.rank_before AS rank_before, ordered_events.rank_of_visitor AS rank_of_visitor, ordered_events.start_rank = 2::SMALLINT AND (coalesce(ordered_events.rank_before, 0::INTEGER) < 2::SMALLINT OR ordered_events.web_before_at IS NULL OR ordered_events.occurred_at - ordered_events.web_before_at > :session_gap::BIGINT) OR ordered_events.start_rank = 1::SMALLINT AND coalesce(ordered_events.rank_before, 0::INTEGER) = 0::SMALLINT AND ordered_events.rank_of_visitor = 1::SMALLINT AS starts_session
 FROM ordered_events),
 arrivals AS
-(SELECT marked_events.visitor_id AS visitor_id, marked_events.event_id AS event_id, marked_events.occurred_at AS occurred_at, marked_events.sequence AS sequence, marked_events.type_rank AS type_rank, marked_events.start_rank AS start_rank, marked_events.campaign_key AS campaign_key, marked_events.is_offline AS is_offline, marked_events.web_before_at AS web_before_at, marked_events.rank_before AS rank_before, marked_events.rank_of_visitor AS rank_of_visitor, marked_events.starts_session AS starts_session
+(SELECT marked_events.visitor_id AS visitor_id, marked_events.event_id AS event_id, marked_events.occurred_at AS occurred_at, marked_events.sequence AS sequence, marked_events.type_rank AS type_rank, marked_events.start_rank AS start_rank, marked_events.campaign_key AS campaign_key, marked_events.origin_id AS origin_id, marked_events.has_internal_referrer AS has_internal_referrer, marked_events.is_offline AS is_offline, marked_events.web_before_at AS web_before_at, marked_events.rank_before AS rank_before, marked_events.rank_of_visitor AS rank_of_visitor, marked_events.starts_session AS starts_session
 FROM marked_events
 WHERE marked_events.starts_session OR marked_events.is_offline OR marked_events.start_rank = 2::SMALLINT AND marked_events.campaign_key IS NOT NULL),
 arrivals_in_sessions AS
-(SELECT arrivals.visitor_id AS visitor_id, arrivals.event_id AS event_id, arrivals.occurred_at AS occurred_at, arrivals.sequence AS sequence, arrivals.type_rank AS type_rank, arrivals.start_rank AS start_rank, arrivals.campaign_key AS campaign_key, arrivals.is_offline AS is_offline, arrivals.web_before_at AS web_before_at, arrivals.rank_before AS rank_before, arrivals.rank_of_visitor AS rank_of_visitor, arrivals.starts_session AS starts_session, max(CASE WHEN arrivals.starts_session THEN arrivals.occurred_at END) OVER (PARTITION BY arrivals.visitor_id
+(SELECT arrivals.visitor_id AS visitor_id, arrivals.event_id AS event_id, arrivals.occurred_at AS occurred_at, arrivals.sequence AS sequence, arrivals.type_rank AS type_rank, arrivals.start_rank AS start_rank, arrivals.campaign_key AS campaign_key, arrivals.origin_id AS origin_id, arrivals.has_internal_referrer AS has_internal_referrer, arrivals.is_offline AS is_offline, arrivals.web_before_at AS web_before_at, arrivals.rank_before AS rank_before, arrivals.rank_of_visitor AS rank_of_visitor, arrivals.starts_session AS starts_session, max(CASE WHEN arrivals.starts_session THEN arrivals.occurred_at END) OVER (PARTITION BY arrivals.visitor_id
 ORDER BY arrivals.occurred_at, arrivals.sequence, arrivals.type_rank, arrivals.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS session_started_at, sum(CASE WHEN arrivals.starts_session THEN 1::INTEGER ELSE 0::INTEGER END) OVER (PARTITION BY arrivals.visitor_id
 ORDER BY arrivals.occurred_at, arrivals.sequence, arrivals.type_rank, arrivals.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS session_number
 FROM arrivals),
 placed_arrivals AS
-(SELECT arrivals_in_sessions.visitor_id AS visitor_id, arrivals_in_sessions.event_id AS event_id, arrivals_in_sessions.occurred_at AS occurred_at, arrivals_in_sessions.sequence AS sequence, arrivals_in_sessions.type_rank AS type_rank, arrivals_in_sessions.start_rank AS start_rank, arrivals_in_sessions.campaign_key AS campaign_key, arrivals_in_sessions.is_offline AS is_offline, arrivals_in_sessions.web_before_at AS web_before_at, arrivals_in_sessions.rank_before AS rank_before, arrivals_in_sessions.rank_of_visitor AS rank_of_visitor, arrivals_in_sessions.starts_session AS starts_session, arrivals_in_sessions.session_started_at AS session_started_at, arrivals_in_sessions.session_number AS session_number, events.origin_id AS origin_id, coalesce(origin_labels.is_ignored, false) OR events.has_internal_referrer IS true AND events.origin_id = 'hDe9PeN5rMeojfaXOMnXfw'::VARCHAR COLLATE "C" AS means_nothing
+(SELECT arrivals_in_sessions.visitor_id AS visitor_id, arrivals_in_sessions.event_id AS event_id, arrivals_in_sessions.occurred_at AS occurred_at, arrivals_in_sessions.sequence AS sequence, arrivals_in_sessions.type_rank AS type_rank, arrivals_in_sessions.start_rank AS start_rank, arrivals_in_sessions.campaign_key AS campaign_key, arrivals_in_sessions.origin_id AS origin_id, arrivals_in_sessions.has_internal_referrer AS has_internal_referrer, arrivals_in_sessions.is_offline AS is_offline, arrivals_in_sessions.web_before_at AS web_before_at, arrivals_in_sessions.rank_before AS rank_before, arrivals_in_sessions.rank_of_visitor AS rank_of_visitor, arrivals_in_sessions.starts_session AS starts_session, arrivals_in_sessions.session_started_at AS session_started_at, arrivals_in_sessions.session_number AS session_number, coalesce(origin_labels.is_ignored, false) OR arrivals_in_sessions.has_internal_referrer IS true AND arrivals_in_sessions.origin_id = 'hDe9PeN5rMeojfaXOMnXfw'::VARCHAR COLLATE "C" AS means_nothing
 FROM arrivals_in_sessions
-JOIN events ON events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id = arrivals_in_sessions.visitor_id AND events.event_id = arrivals_in_sessions.event_id
-LEFT OUTER JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = events.origin_id),
+LEFT OUTER JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = arrivals_in_sessions.origin_id),
 possible_touches AS
 (SELECT placed_arrivals.visitor_id AS visitor_id, placed_arrivals.event_id AS event_id, placed_arrivals.occurred_at AS occurred_at, placed_arrivals.sequence AS sequence, placed_arrivals.type_rank AS type_rank, placed_arrivals.session_started_at AS session_started_at, placed_arrivals.starts_session AS starts_session, placed_arrivals.is_offline AS is_offline, placed_arrivals.campaign_key AS campaign_key, CASE WHEN (placed_arrivals.starts_session AND placed_arrivals.means_nothing AND NOT placed_arrivals.is_offline) THEN 'hDe9PeN5rMeojfaXOMnXfw'::VARCHAR ELSE placed_arrivals.origin_id END AS origin_id, lag(placed_arrivals.campaign_key) OVER (PARTITION BY placed_arrivals.visitor_id
 ORDER BY placed_arrivals.occurred_at, placed_arrivals.sequence, placed_arrivals.type_rank, placed_arrivals.event_id) AS campaign_before
@@ -52,18 +51,19 @@ SELECT :site_id::VARCHAR COLLATE "C" AS site_id, numbered_touches.visitor_id, nu
 FROM numbered_touches
 WHERE numbered_touches.number = 1::INTEGER OR numbered_touches.number > (numbered_touches.of_visitor - :touch_cap::INTEGER) + 1::INTEGER;
 
-INSERT INTO staged_goal_events (site_id, visitor_id, event_id, goal, occurred_at, sequence, once_per, is_gone)
+WITH submitted_forms AS
+(SELECT events.visitor_id AS visitor_id, events.event_id AS event_id, events.occurred_at AS occurred_at, events.sequence AS sequence, substr(CASE WHEN (form_labels.name = ''::VARCHAR) THEN events.path ELSE form_labels.name END, 1::INTEGER, 100::INTEGER) AS name, form_labels.is_lead_form IS true AND (form_labels.needs_email IS false OR events.has_email IS true) AS makes_lead
+FROM events, form_labels
+WHERE events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id IN (SELECT dirty_touches.visitor_id
+FROM dirty_touches
+WHERE dirty_touches.site_id = :site_id::VARCHAR COLLATE "C") AND events.type = 'form_submit'::VARCHAR AND form_labels.site_id = events.site_id AND form_labels.form_id = events.form_id)
+ INSERT INTO staged_goal_events (site_id, visitor_id, event_id, goal, occurred_at, sequence, once_per, is_gone)
 SELECT goals.site_id, goals.visitor_id, goals.event_id, goals.goal, goals.occurred_at, goals.sequence, goals.once_per, goals.is_gone
-FROM (SELECT events.site_id AS site_id, events.visitor_id AS visitor_id, events.event_id AS event_id, 'form:'::VARCHAR || substr(CASE WHEN (form_labels.name = ''::VARCHAR) THEN events.path ELSE form_labels.name END, 1::INTEGER, 100::INTEGER) AS goal, events.occurred_at AS occurred_at, events.sequence AS sequence, 'person'::VARCHAR AS once_per, false AS is_gone
-FROM events, form_labels
-WHERE events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id IN (SELECT dirty_touches.visitor_id
-FROM dirty_touches
-WHERE dirty_touches.site_id = :site_id::VARCHAR COLLATE "C") AND events.type = 'form_submit'::VARCHAR AND form_labels.site_id = events.site_id AND form_labels.form_id = events.form_id
-UNION ALL SELECT events.site_id AS site_id, events.visitor_id AS visitor_id, events.event_id AS event_id, 'lead'::VARCHAR AS goal, events.occurred_at AS occurred_at, events.sequence AS sequence, 'person'::VARCHAR AS once_per, false AS is_gone
-FROM events, form_labels
-WHERE events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id IN (SELECT dirty_touches.visitor_id
-FROM dirty_touches
-WHERE dirty_touches.site_id = :site_id::VARCHAR COLLATE "C") AND events.type = 'form_submit'::VARCHAR AND form_labels.site_id = events.site_id AND form_labels.form_id = events.form_id AND form_labels.is_lead_form IS true AND (form_labels.needs_email IS false OR events.has_email IS true)) AS goals
+FROM (SELECT :site_id::VARCHAR COLLATE "C" AS site_id, submitted_forms.visitor_id AS visitor_id, submitted_forms.event_id AS event_id, 'form:'::VARCHAR || submitted_forms.name AS goal, submitted_forms.occurred_at AS occurred_at, submitted_forms.sequence AS sequence, 'person'::VARCHAR AS once_per, false AS is_gone
+FROM submitted_forms
+UNION ALL SELECT :site_id::VARCHAR COLLATE "C" AS site_id, submitted_forms.visitor_id AS visitor_id, submitted_forms.event_id AS event_id, 'lead'::VARCHAR AS goal, submitted_forms.occurred_at AS occurred_at, submitted_forms.sequence AS sequence, 'person'::VARCHAR AS once_per, false AS is_gone
+FROM submitted_forms
+WHERE submitted_forms.makes_lead) AS goals
 WHERE true;
 
 SELECT EXISTS (SELECT *
