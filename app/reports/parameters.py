@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,6 +50,17 @@ def _dimensions(text: str) -> str:
     return text
 
 
+def _among(*names: str) -> Callable[[str], str]:
+    """A check that a text is one of these. What the rules offer is the only list of models that there is."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"unknown {name[:40]!r}; allowed: {', '.join(names)}")
+        return name
+
+    return check
+
+
 def is_text(*texts: str) -> bool:
     """Whether both databases can look for it: no NUL, no half of a surrogate pair."""
     return not any(_NOT_TEXT.search(text) for text in texts)
@@ -63,8 +75,8 @@ def _text(value: str) -> str:
 QueryText = Annotated[str, AfterValidator(_text)]
 Day = Annotated[date, BeforeValidator(_day)]
 Grouping = Annotated[str, AfterValidator(_dimensions)]
-Model = Literal["first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based"]
-ModelOrAll = Literal["first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based", "all"]
+Model = Annotated[str, AfterValidator(_among(*MODELS)), WithJsonSchema({"type": "string", "enum": [*MODELS]})]
+ModelOrAll = Annotated[str, AfterValidator(_among(*MODELS, "all")), WithJsonSchema({"type": "string", "enum": [*MODELS, "all"]})]
 Format = Literal["json", "csv"]
 
 
