@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, insert, select, true
+from sqlalchemy import Select, bindparam, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
@@ -22,8 +22,12 @@ _sightings = tables.sightings.c
 
 
 def sightings_of_fact(visitor_id: str | None) -> Select[Any]:
-    """A row for each (visitor, set of keys) that a fact `:fact_id` showed. Index: `ix_sightings__fact`."""
-    on_visitor = true() if visitor_id is None else _sightings.visitor_id == bindparam("visitor_id")
+    """A row for each (visitor, set of keys) that a fact `:fact_id` showed: an event of the visitor, or a CRM fact.
+
+    (Without its visitor an event is not named: others may have events of the same ID.) Index: `ix_sightings__fact`.
+    """
+    crm_fact = exists().where(of_site(tables.crm_facts), tables.crm_facts.c.fact_id == _sightings.fact_id)
+    on_visitor = crm_fact if visitor_id is None else _sightings.visitor_id == bindparam("visitor_id")
     return (
         select(_sightings.visitor_id, _sightings.link_id)
         .where(of_site(tables.sightings), _sightings.fact_id == bindparam("fact_id"), on_visitor)
