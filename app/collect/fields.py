@@ -101,8 +101,8 @@ Line = Annotated[str, _text(1_000)]
 """A name, a campaign, a reason."""
 Address = Annotated[str, _text(8_192)]
 """A URL."""
-RecordId = Annotated[str, BeforeValidator(_number_as_text, json_schema_input_type=str | int), _text(200, 1)]
-"""ID of a record in a CRM or a shop: a text, or a number."""
+RecordId = Annotated[str, _text(200, 1), BeforeValidator(_number_as_text, json_schema_input_type=str | int)]
+"""ID of a record in a CRM or a shop: a text, or a number. (The limits stand beside the text, else a refusal speaks of items.)"""
 Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST_INTEGER)]
 Micros = Annotated[int, BeforeValidator(micros_of), WithJsonSchema({"type": "string", "format": "date-time"})]
 """An RFC 3339 time, held as microseconds since 1970."""

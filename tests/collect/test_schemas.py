@@ -59,6 +59,8 @@ def nested(depth):
         ({"properties": {"a": -(2**63) - 1}}, "64 bits"),
         ({"properties": {"a": nested(100)}}, "100 levels"),
         ({"properties": {"a": "x" * 40_000}}, "32768 bytes"),
+        ({"user_id": "x" * 201}, "user_id: String should have at most 200 characters"),
+        ({"user_id": 2**63}, "user_id"),
         ({"deal": {"id": 1, "currency": "XXY"}}, "currency"),
         ({"deal": {"id": 1, "closed_on": "2026-13-01"}}, "closed_on"),
     ],
