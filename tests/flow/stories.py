@@ -60,7 +60,7 @@ class Story:
     knows_stages: bool = False
 
 
-def a_story(site: Site, seed: int, length: int = 40) -> Story:
+def a_story(site: Site, seed: int, length: int = 32) -> Story:
     """A random story."""
     chance = random.Random(seed)
     story = Story(settings=chance.sample(SETTINGS, chance.choice((0, 1, 2))), knows_stages=chance.random() < 0.3)
@@ -141,7 +141,7 @@ def _contact(chance: random.Random) -> dict[str, Any]:
 
 def batches(chance: random.Random, facts: list[Fact]) -> Iterator[list[Fact]]:
     """The facts in random order, some of them twice, a few at a time."""
-    shuffled = [*facts, *chance.sample(facts, 10)]
+    shuffled = [*facts, *chance.sample(facts, 8)]
     chance.shuffle(shuffled)
     while shuffled:
         size = chance.randrange(1, 15)

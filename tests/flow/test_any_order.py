@@ -3,6 +3,7 @@ changed in between, gives the same tables; a rebuild gives them again, and a che
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,7 +19,7 @@ from app.identity import queries as identity
 from app.identity.unlink import unlink
 from app.locks import holding
 from app.log import Log
-from app.pipeline import STAGES, Worker, check, rebuild_progress, run_once, run_until_idle, start_rebuild
+from app.pipeline import STAGES, Worker, check, rebuild_progress, run_once, run_until_idle, run_worker, start_rebuild
 from app.sites import rules
 from app.sites.administration import change_settings
 from app.sites.connections import change_connection, create_connection
@@ -30,7 +31,7 @@ from tests.flow.stories import Story, Undone, a_story, batches
 
 pytestmark = pytest.mark.anyio
 
-_few = settings(max_examples=max(3, settings().max_examples // 4), phases=(Phase.reuse, Phase.generate))
+_few = settings(max_examples=max(2, settings().max_examples // 4), phases=(Phase.reuse, Phase.generate))
 """A seed cannot be made smaller: another one is another story."""
 _LOG = (
     tables.events, tables.sightings, tables.link_keys, tables.crm_facts, tables.deal_fields, tables.deal_changes, tables.deal_contacts,
@@ -173,6 +174,28 @@ async def test_any_order_of_arrival_gives_the_same(database: Database, log: Log,
         await start_rebuild(database, "default", at(0))
         await run_until_idle(database)
         assert await derived(database) == in_order
+
+
+async def test_a_worker_beside_ingestion_gives_the_same(database: Database, log: Log, site: Site, strict: None) -> None:
+    """Facts, changes and undone joins are committed between any two of the worker's statements."""
+    story = a_story(site, 3, length=50)
+    story.settings = [{"session_gap_minutes": 20}, {"ignored_hosts": ["blog.example.net"]}]
+    await tell_in_order(database, log, story)
+    in_order = await derived(database)
+
+    await forget_everything(database)
+    stop = asyncio.Event()
+    worker = asyncio.create_task(run_worker(database, stop))
+    for place, fact in enumerate(reversed(story.facts)):
+        await log.append([fact])
+        if place in (15, 35):
+            await change(database, story.settings[place // 35])
+    for undone in story.undone:
+        await undo(database, undone)
+    stop.set()
+    await worker
+    await run_until_idle(database)
+    assert await derived(database) == in_order
 
 
 async def test_a_check_finds_what_was_tampered_with(database: Database, log: Log, site: Site) -> None:
