@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, field_validator
@@ -106,7 +105,7 @@ def deal_facts(
     """The fact that this happened to the deal, with a row for each field sent and for each contact listed.
 
     Times in microseconds. For `adjusted`, the deal's `amount` is the signed change. ValueError if an amount is no
-    number, or finer than its currency.
+    number.
     """
     here = {"site_id": site.site_id, "space": space, "deal_id": deal.id}
     said = {**here, "fact_id": fact_id, "occurred_at": occurred_at}
@@ -180,14 +179,8 @@ def _as_text(value: str | int | None) -> str | None:
 
 
 def _minor(site: Site, deal: Deal, amount: Amount | None) -> int | None:
-    """Minor units of the deal's currency; nothing is rounded, so that every report matches the CRM to the cent."""
-    if amount is None:
-        return None
-    currency = deal.currency or site.settings.currency
-    minor = money.parse_minor(amount, currency)
-    if Decimal(str(amount)) != Decimal(minor).scaleb(-money.EXPONENTS[currency]):
-        raise ValueError(f"amount {str(amount)[:40]} is finer than {currency}, which has {money.EXPONENTS[currency]} decimals")
-    return minor
+    """Minor units of the deal's currency, rounded as a CRM shows them: many send computed amounts (`33.333333`)."""
+    return None if amount is None else money.parse_minor(amount, deal.currency or site.settings.currency)
 
 
 def _body(deal: Deal) -> str:

@@ -59,11 +59,18 @@ def test_a_row_for_each_field_that_was_sent(fields, expected):
 
 @pytest.mark.parametrize(
     ("amount", "currency"),
-    [("1.234", "EUR"), (10.5, "JPY"), ("1e3", "EUR"), ("1,5", "EUR"), ("١", "EUR"), (10**30, "EUR"), (float("nan"), "EUR"), ("", "EUR")],
+    [("1e3", "EUR"), ("1,5", "EUR"), ("١", "EUR"), (10**30, "EUR"), (float("nan"), "EUR"), ("", "EUR")],
 )
 def test_an_amount_that_is_no_amount_is_refused(amount, currency):
     with pytest.raises(ValueError, match="amount"):
         fact(amount=amount, currency=currency)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"), [("33.333333", "EUR", "3333"), ("-0.005", "EUR", "-1"), (10.5, "JPY", "11"), ("1.2345", "KWD", "1235")]
+)
+def test_an_amount_finer_than_its_currency_is_rounded_and_not_lost(amount, currency, minor):
+    assert values(fact(amount=amount, currency=currency))["amount_minor"] == minor
 
 
 @pytest.mark.parametrize("fields", [{"amount": True}, {"amount": []}, {"currency": "XXX"}, {"type": "old"}, {"id": True}, {"id": 2**70}, {"id": ""}])
