@@ -17,6 +17,7 @@ from app import queue as queues
 from app import swap, tables
 from app.db import Database, insert_new
 from app.locks import LostLock, SiteLocks
+from app.log.failures import in_words
 from app.sites.site import Site
 from app.swap import Stage, of_site
 
@@ -144,7 +145,7 @@ def is_passing(error: Exception) -> bool:
 
 async def _isolate(worker: Worker, stage: Stage, site: Site, taken: int, error: Exception) -> None:
     """After a failure: take fewer rows next time; set a single failing key aside so that the rest goes on."""
-    log.warning("stage failed", stage=stage.name, site=site.site_id, rows=taken, error=type(error).__name__)
+    log.warning("stage failed", stage=stage.name, site=site.site_id, rows=taken, error=in_words(error))
     if taken > 1:
         worker.shrink(stage)
         return

@@ -9,6 +9,7 @@ import structlog
 
 from app.db import Database
 from app.locks import holding
+from app.log.failures import in_words
 from app.pipeline.batches import SettingsChanged, Worker, run_stage
 from app.pipeline.rebuild import rebuild_chunk
 from app.pipeline.stages import STAGES
@@ -59,7 +60,7 @@ async def run_worker(database: Database, stop: asyncio.Event) -> None:
         try:
             await _work(database, stop)
         except Exception as error:  # noqa: BLE001  whatever it was, the worker must come back
-            log.warning("worker starts over", error=type(error).__name__, wait_seconds=wait)
+            log.warning("worker starts over", error=in_words(error), wait_seconds=wait)
             await _sleep(stop, wait)
             wait = min(wait * 2, 10.0)
         else:
