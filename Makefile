@@ -10,9 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
+JOBS ?= 2
 RUN := .venv/bin/python -m
 INSTALL := $(RUN) pip install --quiet --require-hashes
-PYTEST := $(RUN) pytest $(if $(JOBS),--numprocesses $(JOBS) --dist loadfile)
+PYTEST := $(RUN) pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadfile)
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra build $(if $(UPGRADE),--upgrade)
 
@@ -31,7 +32,7 @@ help: ## show this list
 demo: .venv/ready ## start the service on a month of made-up traffic and show its credit (ARGS=--once: print and exit)
 	@.venv/bin/closedloop demo $(ARGS)
 
-test: .venv/ready-for-development ## run every test, on SQLite and PostgreSQL (T=path: only these; JOBS=2: in two processes)
+test: .venv/ready-for-development ## run every test, on SQLite and PostgreSQL (T=path: only these; JOBS=1: one after another)
 	@$(PYTEST) $(T)
 
 test-long: .venv/ready-for-development ## the same with many more random examples, and the soak tests
