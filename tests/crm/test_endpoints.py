@@ -264,7 +264,7 @@ async def test_an_ended_connection_takes_nothing(crm: Crm) -> None:
         ({"type": "deal.won", "data": []}, "data: "),
         ({"type": "deal.won", "data": {}}, "id: Field required"),
         ({"type": "deal.won", "data": {"id": "d", "amount": "much"}}, "amount"),
-        ({"type": "deal.won", "data": {"id": "d", "amount": "1.005", "currency": "USD"}}, "amount"),
+        ({"type": "deal.won", "data": {"id": "d", "amount": "1e3", "currency": "USD"}}, "amount"),
         ({"type": "deal.won", "data": {"id": "d", "currency": "XXX1"}}, "currency: unknown currency"),
         ({"type": "deal.won", "data": {"id": "d\x00"}}, "id: "),
         ({"type": "deal.won", "timestamp": "yesterday", "data": {"id": "d"}}, "timestamp: not an RFC 3339 time"),
@@ -316,18 +316,20 @@ async def test_a_secret_that_is_not_the_libraries_is_no_secret(crm: Crm) -> None
 
 
 async def test_what_was_set_aside_can_be_replayed(database: Database, crm: Crm, default_site: Site, application: FastAPI) -> None:
-    await crm.client.patch("/v1/sites/default", json={"currency": "JPY"}, headers=ADMIN)
-    await crm.send("deal.won", {"id": "d", "amount": "12.50"}, message_id="m1", timestamp=None)
+    # An amount that is too large for a currency with three decimals, and not for one with none.
+    amount = "20000000000000"
+    await crm.client.patch("/v1/sites/default", json={"currency": "KWD"}, headers=ADMIN)
+    await crm.send("deal.won", {"id": "d", "amount": amount}, message_id="m1", timestamp=None)
     await crm.send("deal.exploded", {"id": "d"}, message_id="m2")
-    [received_at] = [row.received_at for row in await _all(database, select(tables.quarantine)) if "JPY" in row.reason]
-    await crm.client.patch("/v1/sites/default", json={"currency": "USD"}, headers=ADMIN)
+    [received_at] = [row.received_at for row in await _all(database, select(tables.quarantine)) if "amount" in row.reason]
+    await crm.client.patch("/v1/sites/default", json={"currency": "JPY"}, headers=ADMIN)
     site = await application.state.directory.site("default")
     replayed = await replay(database, application.state.log, site)
     assert (replayed.stored, replayed.duplicates, len(replayed.refused)) == (1, 0, 1)
     columns = ["fact_id", "connection_id", "type", "occurred_at", "received_at"]
     await assert_rows(database, tables.crm_facts, columns, [[_fact_id("m1"), "crm", "deal.won", received_at, received_at]])
-    await assert_rows(database, tables.deal_fields, ["field", "value"], [["amount_minor", "1250"]])
-    assert (await crm.send("deal.won", {"id": "d", "amount": "12.50"}, message_id="m1")).json()["duplicates"] == 1
+    await assert_rows(database, tables.deal_fields, ["field", "value"], [["amount_minor", amount]])
+    assert (await crm.send("deal.won", {"id": "d", "amount": amount}, message_id="m1")).json()["duplicates"] == 1
 
 
 async def _all(database: Database, statement: Any) -> list[Any]:
