@@ -145,12 +145,6 @@ def _has_touch(question: Question, labels: dict[str, str]) -> ColumnElement[bool
     )
 
 
-def people_of_conversion() -> Select[Any]:
-    """A row a person of the conversion (`:kind`, `:holder_id`, `:fact_id`). Index: the primary key."""
-    person = tables.conversion_people.c
-    return select(person.person_id).where(_site(person), *_named(person)).order_by(person.person_id)
-
-
 def people_of_conversions() -> Select[Any]:
     """A row a person of each of the conversions `:keys`, a list of (kind, holder, fact). Index: the primary key."""
     person = tables.conversion_people.c

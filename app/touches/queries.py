@@ -125,9 +125,9 @@ def _arrivals(ordered: CTE) -> CTE:
 
 
 def _placed_arrivals(arrivals: CTE) -> CTE:
-    """A row an arrival, with its session and its origin. `sessions_before` counts those begun before this one.
+    """A row an arrival, with the start and the number of its session, and whether its origin means nothing by itself.
 
-    Index: the primary keys of `events` and `origin_labels`.
+    Index: the primary key of `origin_labels`.
     """
     row = arrivals.c
     so_far: Any = {"partition_by": row.visitor_id, "order_by": _order(row), "rows": (None, 0)}
