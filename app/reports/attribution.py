@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.attribution.queries import REASONS, credit_by, ledger_by_reason
+from app.attribution.credit import credit_by
+from app.attribution.ledger import ledger_by_reason
+from app.attribution.question import REASONS
 from app.money import as_decimal_text
 from app.reports.figures import Figures, as_csv, as_text
 from app.reports.freshness import freshness

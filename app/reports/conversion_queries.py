@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, or_, select, tuple_
 
 from app import tables
-from app.attribution.queries import DIRECT, Question, counted, dimension, is_in_reach
+from app.attribution.joins import DIRECT, KEY, dimension
+from app.attribution.ledger import counted
+from app.attribution.question import Question
+from app.attribution.reach import is_in_reach
 from app.db import micros
 
-KEY = ("kind", "holder_id", "fact_id")
 LABELS = ("channel", "source", "medium", "campaign", "term", "content", "referrer")
 """Dimensions that an origin's label gives."""
 _DEAL_KINDS = ("opportunity", "customer")

@@ -13,10 +13,11 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import ids
-from app.attribution.queries import MILLION
+from app.attribution.joins import KEY
+from app.attribution.question import MILLION
 from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
-from app.reports.conversion_queries import KEY, LABELS, channels, conversions_of_interval, people_of_conversions
+from app.reports.conversion_queries import LABELS, channels, conversions_of_interval, people_of_conversions
 from app.reports.figures import as_csv, as_number, as_rfc3339
 from app.reports.parameters import MONEY_OF_KIND, Filters, Format, Grouping, ModelOrAll, QueryText, check_kind, is_text
 from app.sites.site import Site

@@ -10,7 +10,9 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import ids
-from app.attribution.queries import Question, credit_of_touches, ledger_by_reason
+from app.attribution.credit import credit_of_touches
+from app.attribution.ledger import ledger_by_reason
+from app.attribution.question import Question
 from app.errors import NotFound
 from app.reports import conversion_queries as queries
 from app.reports.conversions import described, key_of, people_by_conversion

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from app import tables
-from app.attribution.queries import dimension
+from app.attribution.joins import dimension
 from app.db import micros
 from app.reports.parameters import STAGES
 

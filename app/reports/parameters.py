@@ -13,7 +13,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
-from app.attribution.queries import DIMENSIONS, Question
+from app.attribution.question import DIMENSIONS, Question
 from app.attribution.rules import MODELS
 from app.errors import Unprocessable
 from app.sites.days import first_instant

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, select
 
 from app import tables
-from app.attribution.queries import dimension
+from app.attribution.joins import dimension
 from app.reports.conversion_queries import LABELS
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from app import tables
-from app.attribution.queries import Question
+from app.attribution.question import Question
 from app.db import Database
 
 SECOND = 1_000_000

@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from app.attribution.queries import credit_by, credit_of_touches, ledger_by_reason
+from app.attribution.credit import credit_by, credit_of_touches
+from app.attribution.ledger import ledger_by_reason
 from tests.attribution.ledgers import DAY, NOON, question
 
 INTERVAL = question(starts_at=NOON, ends_at=NOON + DAY)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import floor
 
-from app.attribution.queries import Question
+from app.attribution.question import Question
 from tests.attribution.ledgers import SECOND, Conversion, Touched
 
 Weights = Callable[[Sequence[Touched], int], list[int]]

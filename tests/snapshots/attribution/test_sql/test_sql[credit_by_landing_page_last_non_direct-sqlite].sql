@@ -27,9 +27,12 @@ ranked AS
 ORDER BY shared.millionths_claim DESC, shared.position) AS millionths_rank, shared.magnitude_share AS magnitude_share, shared.magnitude - CAST(sum(shared.magnitude_share) OVER (PARTITION BY shared.side) AS BIGINT) AS magnitude_left, row_number() OVER (PARTITION BY shared.side
 ORDER BY shared.magnitude_claim DESC, shared.position) AS magnitude_rank
 FROM shared),
-credit AS
-(SELECT ranked.side AS side, ranked.origin_id AS origin_id, ranked.touch_visitor_id AS touch_visitor_id, ranked.touch_event_id AS touch_event_id, ranked.millionths_share + CASE WHEN (ranked.millionths_rank <= ranked.millionths_left) THEN 1 ELSE 0 END AS millionths, ranked.direction * (ranked.magnitude_share + CASE WHEN (ranked.magnitude_rank <= ranked.magnitude_left) THEN 1 ELSE 0 END) AS minor
+split AS
+(SELECT ranked.side AS side, ranked.direction AS direction, ranked.position AS position, ranked.origin_id AS origin_id, ranked.touch_visitor_id AS touch_visitor_id, ranked.touch_event_id AS touch_event_id, ranked.millionths_share + CASE WHEN (ranked.millionths_rank <= ranked.millionths_left) THEN 1 ELSE 0 END AS millionths, ranked.magnitude_share + CASE WHEN (ranked.magnitude_rank <= ranked.magnitude_left) THEN 1 ELSE 0 END AS magnitude
 FROM ranked),
+credit AS
+(SELECT split.side AS side, split.origin_id AS origin_id, split.touch_visitor_id AS touch_visitor_id, split.touch_event_id AS touch_event_id, split.millionths AS millionths, split.direction * split.magnitude AS minor
+FROM split),
 credit_of_origins AS
 (SELECT credit.origin_id AS origin_id, credit.touch_visitor_id AS touch_visitor_id, credit.touch_event_id AS touch_event_id, CAST(sum(credit.millionths) AS BIGINT) AS millionths, CAST(sum(credit.minor) AS BIGINT) AS minor
 FROM credit

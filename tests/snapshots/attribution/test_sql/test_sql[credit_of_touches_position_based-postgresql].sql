@@ -25,9 +25,12 @@ ranked AS
 (SELECT shared.side AS side, shared.direction AS direction, shared.position AS position, shared.touch_visitor_id AS touch_visitor_id, shared.touch_event_id AS touch_event_id, shared.millionths_share AS millionths_share, shared.millionths - CAST(sum(shared.millionths_share) OVER (PARTITION BY shared.side) AS BIGINT) AS millionths_left, row_number() OVER (PARTITION BY shared.side
 ORDER BY shared.millionths_claim DESC, shared.position) AS millionths_rank
 FROM shared),
+split AS
+(SELECT ranked.side AS side, ranked.direction AS direction, ranked.position AS position, ranked.touch_visitor_id AS touch_visitor_id, ranked.touch_event_id AS touch_event_id, ranked.millionths_share + CASE WHEN (ranked.millionths_rank <= ranked.millionths_left) THEN 1::INTEGER ELSE 0::INTEGER END AS millionths
+FROM ranked),
 credit AS
-(SELECT ranked.side AS side, ranked.touch_visitor_id AS touch_visitor_id, ranked.touch_event_id AS touch_event_id, ranked.millionths_share + CASE WHEN (ranked.millionths_rank <= ranked.millionths_left) THEN 1::INTEGER ELSE 0::INTEGER END AS millionths, 0::BIGINT AS minor
-FROM ranked)
+(SELECT split.side AS side, split.touch_visitor_id AS touch_visitor_id, split.touch_event_id AS touch_event_id, split.millionths AS millionths, 0::BIGINT AS minor
+FROM split)
  SELECT credit.touch_visitor_id, credit.touch_event_id, CAST(sum(credit.millionths) AS BIGINT) AS millionths, CAST(sum(credit.minor) AS BIGINT) AS minor
 FROM credit
 GROUP BY credit.touch_visitor_id, credit.touch_event_id

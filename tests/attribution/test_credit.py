@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.attribution.queries import DIMENSIONS, Question, credit_by, credit_of_touches, ledger_by_reason
+from app.attribution.credit import credit_by, credit_of_touches
+from app.attribution.ledger import ledger_by_reason
+from app.attribution.question import DIMENSIONS, Question
 from app.attribution.rules import MODELS
 from app.db import Database
 from app.sites.site import Site

@@ -1,0 +1,81 @@
+"""Credit, computed when read: which part of each conversion, and of its money, each touch has earned.
+
+Each side of a ledger entry is split over the journey's touches by the largest remainder, in integers, so whatever the
+rows are grouped by, they add up to the ledger exactly.
+
+Every statement is for one site and takes the parameters of `Question.parameters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, Select, bindparam, cast, func, literal, or_, select
+
+from app import tables
+from app.attribution.joins import bytewise, dimension, event_of, label_of
+from app.attribution.ledger import sides
+from app.attribution.question import Question
+from app.attribution.reach import reached
+from app.attribution.rules import MODELS, Touch
+from app.attribution.split import split
+
+
+def credit_rows(question: Question, model: str, carried: Sequence[str] = ("origin_id",)) -> CTE:
+    """A row a touch and side: the credit that the touch gets of it.
+
+    Columns: `side`; `millionths` of a conversion; `minor` units of money in the site's currency, signed (0 where the
+    question has no money); and the columns of `journey_touches` that are `carried` (each costs time in every window).
+    Touches without weight have no row. Reads what `sides` and `reached` read.
+    """
+    labels = question.exclude_direct or model == "last_non_direct"
+    over = sides(question)
+    touches = reached(question, over, carried, labels=labels)
+    quantities = ("millionths", "magnitude") if question.has_money else ("millionths",)
+    parts = split(_weighted(touches, model), ("side", "direction", "position", *carried), quantities)
+    minor = parts.c.direction * parts.c.magnitude if question.has_money else literal(0, BigInteger)
+    columns = [parts.c.side, *(parts.c[name] for name in carried)]
+    return select(*columns, parts.c.millionths, minor.label("minor")).cte("credit")
+
+
+def _weighted(touches: CTE, model: str) -> CTE:
+    c = touches.c
+    touch = Touch(c.is_first, c.is_last, c.is_last_non_direct, c.length, c.age, bindparam("half_life", type_=BigInteger))
+    seen = ("is_first", "is_last", "is_last_non_direct", "length", "age")
+    kept = [column for column in c if column.name not in seen]
+    return select(*kept, MODELS[model](touch).label("weight")).cte("weighted")
+
+
+def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:
+    """A row a distinct tuple of the dimensions `by`: its `millionths` and `minor`, the greatest first.
+
+    Credit is summed by origin (and touch, for landing pages) before it meets labels and events, which are few.
+    Reads what `credit_rows` reads, `origin_labels`, and for landing pages `events`, by primary key.
+    """
+    carried = ("origin_id", "touch_visitor_id", "touch_event_id") if "landing_page" in by else ("origin_id",)
+    credit = credit_rows(question, model, carried)
+    sums = [cast(func.sum(credit.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
+    keys = [credit.c[name] for name in carried]
+    origins = select(*keys, *sums).group_by(*keys).cte("credit_of_origins")
+    joined = origins.outerjoin(tables.origin_labels, label_of(origins.c.origin_id))
+    if "landing_page" in by:
+        joined = joined.outerjoin(tables.events, event_of(origins.c))
+    names = [dimension(name).label(name) for name in by]
+    labelled = select(*names, origins.c.millionths, origins.c.minor).select_from(joined).cte("labelled_credit")
+    keys = [labelled.c[name] for name in by]
+    millionths, minor = (cast(func.sum(labelled.c[name]), BigInteger) for name in ("millionths", "minor"))
+    return (
+        select(*keys, millionths.label("millionths"), minor.label("minor"))
+        .group_by(*keys)
+        .having(or_(millionths != 0, minor != 0))
+        .order_by(millionths.desc(), minor.desc(), *(bytewise(key) for key in keys))
+    )
+
+
+def credit_of_touches(question: Question, model: str) -> Select[Any]:
+    """A row a touch of one conversion: its ID, `millionths` and `minor`, over all entries of the ledger."""
+    keys = ("touch_visitor_id", "touch_event_id")
+    credit = credit_rows(question, model, keys)
+    sums = [cast(func.sum(credit.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
+    return select(*(credit.c[name] for name in keys), *sums).group_by(*(credit.c[name] for name in keys))

@@ -1,0 +1,49 @@
+"""What credit is asked for: the words of the question, and the values of its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MILLION = 1_000_000
+DIMENSIONS = ("channel", "source", "medium", "campaign", "term", "content", "landing_page", "referrer")
+"""What credit can be grouped by."""
+
+REASONS = ("no_contact", "before_tracking_began", "no_touch", "outside_lookback", "only_direct")
+"""Why no touch earned a conversion, in the order in which they are tried."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What credit is asked for. Times are microseconds; the interval is half-open and open-ended where None."""
+
+    site_id: str
+    kind: str
+    currency: str
+    """The site's: amounts in another currency are not credited until they can be converted."""
+    lookback_seconds: int
+    half_life_seconds: int
+    exclude_direct: bool = False
+    has_money: bool = True
+    """Whether to split money at all: leads and goals have none."""
+    starts_at: int | None = None
+    ends_at: int | None = None
+    conversion: tuple[str, str] | None = None
+    """(holder_id, fact_id), to ask about one conversion only."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Values of the statements' bound parameters."""
+        holder_id, fact_id = self.conversion or (None, None)
+        every = {
+            "site_id": self.site_id,
+            "kind": self.kind,
+            "currency": self.currency,
+            "lookback": self.lookback_seconds * MILLION,
+            "half_life": self.half_life_seconds * MILLION,
+            "starts_at": self.starts_at,
+            "ends_at": self.ends_at,
+            "holder_id": holder_id,
+            "fact_id": fact_id,
+        }
+        return {name: value for name, value in every.items() if value is not None}
