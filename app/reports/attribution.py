@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.attribution.credit import credit_by
 from app.attribution.ledger import ledger_by_reason
-from app.attribution.question import REASONS
-from app.money import as_decimal_text
-from app.reports.figures import Figures, as_csv, as_text
+from app.reports.figures import as_csv, as_text
 from app.reports.freshness import freshness
+from app.reports.heading import heading
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, check_kind
+from app.reports.totals import figures, totals
 from app.sites.site import Site
 
 Answer = dict[str, Any]
@@ -29,7 +28,7 @@ async def attribution(connection: AsyncConnection, site: Site, filters: Attribut
     await check_kind(connection, site, filters.conversion)
     names = filters.by.split(",")
     ledger = (await connection.execute(ledger_by_reason(question), question.parameters)).mappings().all()
-    shared = _totals(ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency)
+    shared = totals(ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency)
     fresh = (await freshness(connection, site, now)).as_dict()
     answers = {}
     for model in filters.models:
@@ -57,54 +56,10 @@ def _cells(model: str, answer: Answer, names: Sequence[str], money: str | None, 
 
 def _heading(site: Site, filters: AttributionFilters, model: str) -> Answer:
     half_life = {"half_life_days": filters.half_life_days or site.settings.half_life_days} if model == "time_decay" else {}
-    return {
-        "conversion": filters.conversion,
-        "model": model,
-        "by": filters.by,
-        "from": filters.from_day and filters.from_day.isoformat(),
-        "to": filters.to_day and filters.to_day.isoformat(),
-        "timezone": site.settings.timezone,
-        "currency": site.settings.currency,
-        "lookback_days": filters.lookback(site),
-        "exclude_direct": filters.exclude_direct,
-        **half_life,
-        "settings_version": site.settings_version,
-    }
+    return heading(site, filters, model=model, by=filters.by) | half_life
 
 
 def _rows(credit: Iterable[RowMapping], site: Site, filters: AttributionFilters) -> list[Answer]:
     money, currency = MONEY_OF_KIND.get(filters.conversion), site.settings.currency
     names = filters.by.split(",")
-    return [{name: row[name] for name in names} | _figures(row).as_dict(money, currency) for row in credit]
-
-
-def _figures(row: RowMapping) -> Figures:
-    return Figures(row["millionths"], row["minor"])
-
-
-def _totals(ledger: Sequence[RowMapping], money: str | None, currency: str) -> Answer:
-    """What was counted, credited, and not credited, with its reasons: total = credited + uncredited.
-
-    Money in another currency is in no sum: it is listed under the reason `unconverted`.
-    """
-    sums: dict[str | None, Figures] = defaultdict(Figures)
-    for row in ledger:
-        sums[row["reason"]] += _figures(row) if row["is_convertible"] else Figures(row["millionths"])
-    credited = sums.pop(None, Figures())
-    uncredited = sum(sums.values(), Figures())
-    reasons: Answer = {reason: sums[reason].as_dict(money, currency) for reason in REASONS if sums.get(reason)}
-    if money and (amounts := _foreign_amounts(ledger, money)):
-        reasons["unconverted"] = Figures().as_dict(money, currency) | {"amounts": amounts}
-    return {
-        **(credited + uncredited).as_dict(money, currency),
-        "credited": credited.as_dict(money, currency),
-        "uncredited": uncredited.as_dict(money, currency) | {"reasons": reasons},
-    }
-
-
-def _foreign_amounts(ledger: Sequence[RowMapping], money: str) -> list[Answer]:
-    sums: dict[str, int] = defaultdict(int)
-    for row in ledger:
-        if not row["is_convertible"]:
-            sums[row["currency"]] += row["minor"]
-    return [{"currency": code, money: as_decimal_text(minor, code)} for code, minor in sorted(sums.items()) if minor]
+    return [{name: row[name] for name in names} | figures(row).as_dict(money, currency) for row in credit]

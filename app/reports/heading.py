@@ -1,0 +1,23 @@
+"""What every report about conversions says of what it was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.reports.parameters import Filters
+from app.sites.site import Site
+
+
+def heading(site: Site, filters: Filters, **asked: object) -> dict[str, Any]:
+    """The common filters as they were understood; what is `asked` beside them follows the conversion."""
+    return {
+        "conversion": filters.conversion,
+        **asked,
+        "from": filters.from_day and filters.from_day.isoformat(),
+        "to": filters.to_day and filters.to_day.isoformat(),
+        "timezone": site.settings.timezone,
+        "currency": site.settings.currency,
+        "lookback_days": filters.lookback(site),
+        "exclude_direct": filters.exclude_direct,
+        "settings_version": site.settings_version,
+    }

@@ -1,0 +1,46 @@
+"""The closed ledger of a report: what was counted, what touches earned of it, and why they did not earn the rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from app.attribution.question import REASONS
+from app.money import as_decimal_text
+from app.reports.figures import Figures
+
+
+def figures(row: RowMapping) -> Figures:
+    """What a row counts, by its columns `millionths` and `minor`."""
+    return Figures(row["millionths"], row["minor"])
+
+
+def totals(ledger: Sequence[RowMapping], money: str | None, currency: str) -> dict[str, Any]:
+    """Rows of `ledger_by_reason` as an answer: total = credited + uncredited, the latter with its reasons.
+
+    Money in another currency is in no sum: it is listed under the reason `unconverted`.
+    """
+    sums: dict[str | None, Figures] = defaultdict(Figures)
+    for row in ledger:
+        sums[row["reason"]] += figures(row) if row["is_convertible"] else Figures(row["millionths"])
+    credited = sums.pop(None, Figures())
+    uncredited = sum(sums.values(), Figures())
+    reasons: dict[str, Any] = {reason: sums[reason].as_dict(money, currency) for reason in REASONS if sums.get(reason)}
+    if money and (amounts := _foreign_amounts(ledger, money)):
+        reasons["unconverted"] = Figures().as_dict(money, currency) | {"amounts": amounts}
+    return {
+        **(credited + uncredited).as_dict(money, currency),
+        "credited": credited.as_dict(money, currency),
+        "uncredited": uncredited.as_dict(money, currency) | {"reasons": reasons},
+    }
+
+
+def _foreign_amounts(ledger: Sequence[RowMapping], money: str) -> list[dict[str, Any]]:
+    sums: dict[str, int] = defaultdict(int)
+    for row in ledger:
+        if not row["is_convertible"]:
+            sums[row["currency"]] += row["minor"]
+    return [{"currency": code, money: as_decimal_text(minor, code)} for code, minor in sorted(sums.items()) if minor]
