@@ -2,111 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.reports import attribution as attribution_report
 from app.reports import conversions as conversion_list
 from app.reports import funnel as funnel_report
+from app.reports.answering import ReadingSite, csv_file, snapshot
 from app.reports.conversions import ConversionFilters
 from app.reports.explanation import ExplainFilters, explanation
 from app.reports.parameters import AttributionFilters, FunnelFilters
 from app.reports.people import PeopleFilters, journey, people
 from app.reports.status import status
-from app.sites.authorisation import reading_site
-from app.sites.site import Site
 
 router = APIRouter()
 
-ReadingSite = Annotated[Site, Depends(reading_site)]
 
-
-@asynccontextmanager
-async def _snapshot(request: Request) -> AsyncIterator[AsyncConnection]:
-    async with request.app.state.database.read() as connection:
-        yield connection
-
-
-def _csv(text: str, name: str) -> Response:
-    return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})
-
-
-@router.get("/v1/reports/attribution", tags=["reports"], response_model=None)
+@router.get("/v1/reports/attribution", summary="Credit by channel, campaign, …", tags=["reports"], response_model=None)
 async def report_attribution(
     request: Request, site: ReadingSite, filters: Annotated[AttributionFilters, Query()]
 ) -> dict[str, Any] | Response:
     """Which channels (campaigns, pages, …) earned the conversions and their money, to the cent."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         answer = await attribution_report.attribution(connection, site, filters, datetime.now(UTC))
-    return _csv(attribution_report.as_table(answer, filters), "attribution") if filters.format == "csv" else answer
+    return csv_file(attribution_report.as_table(answer, filters), "attribution") if filters.format == "csv" else answer
 
 
-@router.get("/v1/reports/funnel", tags=["reports"], response_model=None)
+@router.get("/v1/reports/funnel", summary="Funnel of a cohort", tags=["reports"], response_model=None)
 async def report_funnel(request: Request, site: ReadingSite, filters: Annotated[FunnelFilters, Query()]) -> dict[str, Any] | Response:
     """How far the people have come whose first touch lies in the interval."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         answer = await funnel_report.funnel(connection, site, filters, datetime.now(UTC))
-    return _csv(funnel_report.as_table(answer, filters), "funnel") if filters.format == "csv" else answer
+    return csv_file(funnel_report.as_table(answer, filters), "funnel") if filters.format == "csv" else answer
 
 
-@router.get("/v1/conversions", tags=["reports"], response_model=None)
+@router.get("/v1/conversions", summary="Conversions behind a number", tags=["reports"], response_model=None)
 async def list_conversions(
     request: Request, site: ReadingSite, filters: Annotated[ConversionFilters, Query()]
 ) -> dict[str, Any] | Response:
     """The conversions behind a number, the latest first; `next` is the cursor of the next page."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         answer = await conversion_list.conversions(connection, site, filters)
-    return _csv(conversion_list.as_table(answer), "conversions") if filters.format == "csv" else answer
+    return csv_file(conversion_list.as_table(answer), "conversions") if filters.format == "csv" else answer
 
 
-@router.get("/v1/conversions/{conversion_id}/explain", tags=["reports"])
+@router.get("/v1/conversions/{conversion_id}/explain", summary="One conversion, explained", tags=["reports"])
 async def explain_conversion(
     request: Request, conversion_id: str, site: ReadingSite, filters: Annotated[ExplainFilters, Query()]
 ) -> dict[str, Any]:
     """Which touches earned a conversion, by which rule, which were left out and why, and what ties them to its people."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         return await explanation(connection, site, conversion_id, filters)
 
 
-@router.get("/v1/people", tags=["people"])
+@router.get("/v1/people", summary="Find a person", tags=["people"])
 async def find_people(request: Request, site: ReadingSite, filters: Annotated[PeopleFilters, Query()]) -> dict[str, Any]:
     """Whom an e-mail address, phone number or user ID belongs to."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         return await people(connection, site, filters)
 
 
-@router.get("/v1/people/{member_id}/journey", tags=["people"])
+@router.get("/v1/people/{member_id}/journey", summary="Journey of a person", tags=["people"])
 async def journey_of_person(request: Request, member_id: str, site: ReadingSite) -> dict[str, Any]:
     """What a person did, and why we believe that it is one; any key's or visitor's ID leads to its person."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         return await journey(connection, site, member_id)
 
 
 # ---------------------------------------------------------------- how the service is
 
 
-@router.get("/v1/status", tags=["status"])
+@router.get("/v1/status", summary="Status of a site", tags=["status"])
 async def site_status(request: Request, site: ReadingSite) -> dict[str, Any]:
     """What came in, what was refused, and how far it has been computed: `pending` is 0 when the figures hold everything."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         return await status(connection, site, datetime.now(UTC))
 
 
-@router.get("/healthz", tags=["status"])
+@router.get("/healthz", summary="Health", tags=["status"])
 async def is_alive() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", tags=["status"])
+@router.get("/readyz", summary="Readiness", tags=["status"])
 async def is_ready(request: Request) -> dict[str, str]:
     """The process answers and reaches its database; 503 where it does not."""
-    async with _snapshot(request) as connection:
+    async with snapshot(request) as connection:
         await connection.execute(text("SELECT 1"))
     return {"status": "ok"}
