@@ -9,6 +9,10 @@ from iso4217 import Currency
 
 LARGEST_MINOR = 10**16
 """Largest magnitude of one amount, in minor units: hundreds of such amounts still add up within 64 bits."""
+AMOUNT_PLACES = 4
+"""Decimal places of an amount whose currency may be said later: as many as the finest currency has."""
+LARGEST_AMOUNT = 10**18
+"""Largest magnitude of such an amount, in ten-thousandths of the unit: 64 bits hold it."""
 
 # Past currencies, which the package no longer knows: old deals are still in them. Exponents as ISO 4217 gave them.
 _PAST = {
@@ -37,11 +41,36 @@ def parse_minor(amount: str | float | Decimal, currency: str) -> int:
     What is finer than the minor unit is rounded, halves away from zero: CRMs send computed amounts (`33.333333`).
     ValueError if it is not a plain decimal number in ASCII digits, not finite, or beyond `LARGEST_MINOR`.
     """
-    number = _decimal(amount)
-    minor = number.scaleb(EXPONENTS[currency_code(currency)]) if number.is_finite() else number
-    if not minor.is_finite() or abs(minor) > LARGEST_MINOR:
+    minor = _rounded(amount, EXPONENTS[currency_code(currency)])
+    if abs(minor) > LARGEST_MINOR:
         raise ValueError("amount is not finite or too large")
-    return int(minor.to_integral_value(ROUND_HALF_UP))
+    return minor
+
+
+def parse_amount(amount: str | float | Decimal, currency: str | None) -> int:
+    """An amount in whole units as ten-thousandths of the unit: 1200.5 is 12005000, whatever the currency.
+
+    In the log an amount may stand apart from its currency, which another message of the same deal says. Where it is
+    known (`currency`), the amount is rounded to its minor unit first, else to the ten-thousandth. ValueError as in
+    `parse_minor`.
+    """
+    scaled = _rounded(amount, AMOUNT_PLACES) if currency is None else parse_minor(amount, currency) * per_minor(currency)
+    if abs(scaled) > LARGEST_AMOUNT:
+        raise ValueError("amount is not finite or too large")
+    return scaled
+
+
+def per_minor(currency: str) -> int:
+    """How many ten-thousandths of the unit one minor unit of the currency is: 100 for USD, 10000 for JPY."""
+    return int(10 ** (AMOUNT_PLACES - EXPONENTS[currency]))
+
+
+def _rounded(amount: str | float | Decimal, places: int) -> int:
+    """The amount in units of its last place, halves away from zero."""
+    number = _decimal(amount)
+    if not number.is_finite():
+        raise ValueError("amount is not finite or too large")
+    return int(number.scaleb(places).to_integral_value(ROUND_HALF_UP))
 
 
 def _decimal(amount: str | float | Decimal) -> Decimal:

@@ -337,11 +337,11 @@ deal_fields = _table(
     _id("deal_id", "The CRM's ID of the deal."),
     _id(
         "field",
-        "`name`, `amount_minor`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring_minor`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
+        "`name`, `amount`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
     ),
     _id("fact_id", "The fact that sent it."),
     _at("occurred_at", "When the value came to hold."),
-    _key("value", "The value (times in microseconds, money in minor units; `contacts`: their number); null clears.", null=True),
+    _key("value", "The value (times in microseconds, money in ten-thousandths of the unit, whatever its currency; `contacts`: their number); null clears.", null=True),
     Index(
         "ix_deal_fields__visitor",
         "site_id",
@@ -360,7 +360,7 @@ deal_changes = _table(
     _id("fact_id", "The fact that said so."),
     _text("change", "`seen` (created or updated), `won`, `lost`, `reopened`, `adjusted`, `churned`."),
     _at("occurred_at", "When it happened."),
-    _int("amount_minor", "For `adjusted`: the signed change, in minor units of the deal's currency.", null=True),
+    _int("amount", "For `adjusted`: the signed change, in ten-thousandths of the unit of the deal's currency.", null=True),
 )
 
 deal_contacts = _table(
@@ -816,10 +816,14 @@ folded_deals = Table(
             "lost_reason", "recurring_period", "url", "visitor_id", "contacts_fact_id", "money_field",
         )
     ),
-    *(Column(name, BigInteger) for name in ("opened_at", "amount_minor", "recurring_minor", "money_minor", "visitor_named_at")),
+    *(
+        Column(name, BigInteger)
+        for name in ("opened_at", "per_minor", "amount_minor", "recurring_minor", "money_minor", "visitor_named_at")
+    ),
 )  # fmt: skip
 """The last value of each field of the dirty deals; which fact sent the list of contacts; when the visitor was named;
-which field is the deal's money (`amount_minor`, or `recurring_minor` where no amount is known), and what it holds."""
+how many ten-thousandths of the unit one minor unit of the currency is; which field is the deal's money (`amount`, or
+`recurring` where no amount is known), and what it holds in minor units."""
 deal_outcomes = Table(
     "deal_outcomes",
     staging,

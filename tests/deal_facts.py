@@ -25,7 +25,7 @@ def deal_rows(deal_id: str, *facts: dict[str, Any], space: str = "generic") -> R
 def _fact_rows(deal_id: str, space: str, fact: dict[str, Any]) -> Rows:
     here = {"site_id": "default", "space": space, "deal_id": deal_id, "fact_id": fact["fact_id"]}
     when = {**here, "occurred_at": at(fact["minutes"])}
-    rows: Rows = [(tables.deal_changes, {**when, "change": fact["change"], "amount_minor": fact["by"]})]
+    rows: Rows = [(tables.deal_changes, {**when, "change": fact["change"], "amount": fact["by"]})]
     for field, value in fact["fields"].items():
         sent = len(value) if field == "contacts" and value is not None else value
         rows.append((tables.deal_fields, {**when, "field": field, "value": None if sent is None else str(sent)}))

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.money import EXPONENTS, LARGEST_MINOR, as_decimal_text, currency_code, parse_minor
+from app.money import EXPONENTS, LARGEST_AMOUNT, LARGEST_MINOR, as_decimal_text, currency_code, parse_amount, parse_minor
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,20 @@ def test_an_amount_becomes_minor_units(amount: str | float | Decimal, currency: 
 def test_what_is_no_plain_finite_number_is_refused(amount: str | float | Decimal) -> None:
     with pytest.raises(ValueError, match="amount"):
         parse_minor(amount, "USD")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "ten_thousandths"),
+    [("12.5", None, 125_000), ("12.5", "JPY", 130_000), ("0.004", "USD", 0), ("0.004", None, 40), (10**14, None, LARGEST_AMOUNT), ("-1", "KWD", -10_000)],
+)
+def test_an_amount_may_stand_apart_from_its_currency(amount: str | int, currency: str | None, ten_thousandths: int) -> None:
+    assert parse_amount(amount, currency) == ten_thousandths
+
+
+@pytest.mark.parametrize("currency", [None, "JPY"])
+def test_an_amount_beyond_64_bits_is_refused(currency: str | None) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        parse_amount(10**14 + 1, currency)
 
 
 @pytest.mark.parametrize("code", ["", "US", "XXX", "XAU", "dollar", "ＵＳＤ"])

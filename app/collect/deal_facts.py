@@ -69,7 +69,7 @@ class Deal(BaseModel):
     id: RecordId
     name: Line | None = None
     amount: Amount | None = None
-    currency: Line | None = Field(None, description="ISO 4217; without it, the amount has the decimals of the site's currency.")
+    currency: Line | None = Field(None, description="ISO 4217; without it, what the deal said last, else the site's.")
     outcome: Literal["won", "lost"] | None = None
     opened_at: MicrosOrDay | None = None
     closed_on: Day | None = None
@@ -109,11 +109,11 @@ def deal_facts(
     """
     here = {"site_id": site.site_id, "space": space, "deal_id": deal.id}
     said = {**here, "fact_id": fact_id, "occurred_at": occurred_at}
-    amount_minor = _minor(site, deal, deal.amount) if change == "adjusted" else None
+    amount = _parsed(deal, deal.amount) if change == "adjusted" else None
     links, contact_rows = _listed_contacts(site, deal, space, fact_id, occurred_at, received_at)
-    values = _field_values(site, deal, change, len(links))
+    values = _field_values(deal, change, len(links))
     satellites: list[Row] = [(tables.deal_fields, {**said, "field": field, "value": value}) for field, value in values.items()]
-    satellites.append((tables.deal_changes, {**said, "change": change, "amount_minor": amount_minor}))
+    satellites.append((tables.deal_changes, {**said, "change": change, "amount": amount}))
     satellites += [(tables.deal_contacts, {**here, "fact_id": fact_id, "link_id": link}) for link in links]
     satellites += contact_rows
     satellites.append((tables.deals_queue, {**here, "received_at": received_at}))
@@ -153,14 +153,14 @@ def _listed_contacts(
     return list(links), rows
 
 
-def _field_values(site: Site, deal: Deal, change: Change, contact_count: int) -> dict[str, str | None]:
+def _field_values(deal: Deal, change: Change, contact_count: int) -> dict[str, str | None]:
     """Value by name of `deal_fields.field`, for the fields that were sent."""
     plain = ("name", "currency", "opened_at", "closed_on", "pipeline", "stage", "type", "owner", "lost_reason", "visitor_id", "url")
     values: dict[str, str | None] = {field: _as_text(getattr(deal, field)) for field in plain if field in deal.model_fields_set}
     if "amount" in deal.model_fields_set and change != "adjusted":
-        values["amount_minor"] = _as_text(_minor(site, deal, deal.amount))
+        values["amount"] = _as_text(_parsed(deal, deal.amount))
     if "recurring" in deal.model_fields_set:
-        values["recurring_minor"] = _as_text(_minor(site, deal, deal.recurring.amount)) if deal.recurring else None
+        values["recurring"] = _as_text(_parsed(deal, deal.recurring.amount)) if deal.recurring else None
         values["recurring_period"] = deal.recurring.period if deal.recurring else None
     if "company" in deal.model_fields_set:
         values |= _company_values(deal.company)
@@ -178,9 +178,9 @@ def _as_text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _minor(site: Site, deal: Deal, amount: Amount | None) -> int | None:
-    """Minor units of the deal's currency, rounded as a CRM shows them: many send computed amounts (`33.333333`)."""
-    return None if amount is None else money.parse_minor(amount, deal.currency or site.settings.currency)
+def _parsed(deal: Deal, amount: Amount | None) -> int | None:
+    """Ten-thousandths of the unit: which currency's decimals count, the fold knows."""
+    return None if amount is None else money.parse_amount(amount, deal.currency)
 
 
 def _body(deal: Deal) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import CTE, BigInteger, ColumnElement, Select, and_, bindparam, 
 
 from app import tables
 from app.db import micros
+from app.deals.currencies import minor_units
 from app.deals.outcomes import is_in_force, same_deal
 from app.swap import of_site
 
@@ -36,7 +37,7 @@ def _prices_sent() -> CTE:
     row = (
         select(
             field.space, field.deal_id, at.label("occurred_at"), field.fact_id,
-            cast(field.value, BigInteger).label("amount"),
+            minor_units(cast(field.value, BigInteger), _folded.c.per_minor).label("amount"),
             _outcome.turned_at.label("won_at"), _outcome.fact_id.label("win_fact_id"),
             case((at > _outcome.turned_at, 1), else_=0).label("is_later"),
         )
@@ -77,7 +78,10 @@ def _part(source: Any, is_later: ColumnElement[bool], at: ColumnElement[Any], wi
 
 
 def _changes_of_net() -> CTE:
-    """A row for each part of a change of a won deal's net amount. Index: the keys of `deal_outcomes`, `deal_changes`."""
+    """A row for each part of a change of a won deal's net amount.
+
+    Index: the keys of `deal_outcomes`, `deal_changes`, `folded_deals`.
+    """
     price, change = _prices().c, tables.deal_changes.c
     is_of_win = price.place == price.win_place
     by = case((is_of_win, price.amount), else_=func.coalesce(price.amount, 0) - price.amount_before)
@@ -87,8 +91,9 @@ def _changes_of_net() -> CTE:
         _part(price, price.place > price.win_place, price.occurred_at, (price.won_at, price.win_fact_id), by).where(
             price.place >= price.win_place
         ),
-        _part(change, at > _outcome.turned_at, at, win, change.amount_minor)
+        _part(change, at > _outcome.turned_at, at, win, minor_units(change.amount, _folded.c.per_minor))
         .join_from(tables.deal_outcomes, tables.deal_changes, and_(same_deal(change, _outcome), is_in_force()))
+        .join(_folded, and_(of_site(_folded), same_deal(_folded.c, _outcome)))
         .where(_is_won()),
     ).cte("changes_of_net")
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from app import tables
 from app.db import least, micros
+from app.deals.currencies import minor_units, ten_thousandths_per_minor_unit
 from app.deals.outcomes import is_in_force, of_dirty_deals, same_deal
 from app.swap import of_site
 
@@ -33,7 +34,7 @@ _TEXTS = (
     "name", "currency", "closed_on", "stage", "pipeline", "type", "company_id", "company_name", "company_domain", "owner", "lost_reason",
     "recurring_period", "url", "visitor_id",
 )  # fmt: skip
-_NUMBERS = ("opened_at", "amount_minor", "recurring_minor")
+_NUMBERS = ("opened_at", "amount", "recurring")
 _fields = tables.folded_deals.c
 _outcome = tables.deal_outcomes.c
 
@@ -81,16 +82,32 @@ def _pivoted() -> Subquery:
 
 
 def fields_of_deals() -> Insert:
-    """Rows of `folded_deals`. A subscription that sends no amount is worth its first period."""
-    row = _pivoted().c
-    has_only_periods = and_(row.amount_minor.is_(None), row.recurring_minor.is_not(None))
-    money = {
-        "money_minor": func.coalesce(row.amount_minor, row.recurring_minor),
-        "money_field": case((has_only_periods, "recurring_minor"), else_="amount_minor"),
+    """Rows of `folded_deals`, one for each dirty deal. A subscription that sends no amount is worth its first period.
+
+    An amount counts in the currency that the deal said last, whichever message brought it, else in the site's.
+    Parameters: `site_id`, `site_currency`.
+    """
+    seen, pivoted = _deals_seen(), _pivoted()
+    row = pivoted.c
+    currency = func.coalesce(row.currency, bindparam("site_currency", type_=tables.Key))
+    per_minor = ten_thousandths_per_minor_unit(currency)
+    has_only_periods = and_(row.amount.is_(None), row.recurring.is_not(None))
+    computed = {
+        "site_id": _site(),
+        "space": seen.c.space,
+        "deal_id": seen.c.deal_id,
+        "currency": currency,
+        "per_minor": per_minor,
+        "amount_minor": minor_units(row.amount, per_minor),
+        "recurring_minor": minor_units(row.recurring, per_minor),
+        "money_minor": minor_units(func.coalesce(row.amount, row.recurring), per_minor),
+        "money_field": case((has_only_periods, "recurring"), else_="amount"),
     }
-    names = [c.name for c in tables.folded_deals.columns if c.name != "site_id"]
-    rows = select(_site(), *(money[name] if name in money else row[name] for name in names))
-    return insert(tables.folded_deals).from_select(["site_id", *names], rows)
+    names = [c.name for c in tables.folded_deals.columns]
+    rows = select(*(computed[name] if name in computed else row[name] for name in names)).select_from(
+        seen.outerjoin(pivoted, same_deal(row, seen.c))
+    )
+    return insert(tables.folded_deals).from_select(names, rows)
 
 
 # ---------------------------------------------------------------- the deals
@@ -115,7 +132,8 @@ def _deals_seen() -> Subquery:
 def _adjusted_by() -> ColumnElement[Any]:
     """The sum of a folded deal's adjustments in force; null: none. Index: the key of `deal_changes`."""
     change = tables.deal_changes.c
-    total = select(cast(func.sum(change.amount_minor), BigInteger)).where(is_in_force(), same_deal(change, _fields))
+    by = minor_units(change.amount, _fields.per_minor)
+    total = select(cast(func.sum(by), BigInteger)).where(is_in_force(), same_deal(change, _fields))
     return total.correlate(tables.folded_deals, tables.deal_outcomes).scalar_subquery()
 
 
@@ -132,8 +150,7 @@ def _is_listed() -> ColumnElement[bool]:
 def deals_now() -> Select[Any]:
     """A row a dirty deal, as it stands now.
 
-    Reads `deal_changes`, `deal_contacts` and staging (`folded_deals`, `deal_outcomes`), each by its key. Parameters:
-    `site_id`, `site_currency`.
+    Reads `deal_changes`, `deal_contacts` and staging (`folded_deals`, `deal_outcomes`), each by its key.
     """
     seen = _deals_seen()
     won_at = case((_outcome.outcome == "won", _outcome.turned_at))
@@ -150,7 +167,6 @@ def deals_now() -> Select[Any]:
         "won_at": won_at,
         "lost_at": case((_outcome.outcome == "lost", _outcome.turned_at)),
         "churned_at": case((or_(won_at.is_(None), seen.c.churned_at >= won_at), seen.c.churned_at)),
-        "currency": func.coalesce(_fields.currency, bindparam("site_currency", type_=tables.Key)),
         "amount_minor": case((or_(_fields.money_minor.is_not(None), adjusted_by.is_not(None)), net)),
         "has_contacts": or_(_lists_contacts(), _fields.visitor_id.is_not(None)),
         "is_gone": false(),
@@ -158,7 +174,7 @@ def deals_now() -> Select[Any]:
     names = [c.name for c in tables.staged["deals"].columns]
     return (
         select(*(columns[name].label(name) if name in columns else _fields[name] for name in names))
-        .join_from(seen, tables.folded_deals, and_(of_site(tables.folded_deals), same_deal(_fields, seen.c)), isouter=True)
+        .join_from(seen, tables.folded_deals, and_(of_site(tables.folded_deals), same_deal(_fields, seen.c)))
         .outerjoin(tables.deal_outcomes, and_(of_site(tables.deal_outcomes), same_deal(_outcome, seen.c)))
     )
 

@@ -18,12 +18,12 @@ from app.touches.queries import staged
 
 async def compute(connection: AsyncConnection, site: Site) -> None:
     """Fold the dirty deals into staging of this stage's own, then stage them, their people and their amounts."""
-    here = {"site_id": site.site_id}
+    here = {"site_id": site.site_id, "site_currency": site.settings.currency}
     for folded, rows in ((tables.folded_deals, fields_of_deals()), (tables.deal_outcomes, outcomes_of_deals())):
         await connection.execute(clear(folded), here)
         await connection.execute(rows, here)
     await analyse(connection, tables.folded_deals, tables.deal_outcomes)
-    await connection.execute(staged("deals", deals_now()), {**here, "site_currency": site.settings.currency})
+    await connection.execute(staged("deals", deals_now()), here)
     await connection.execute(staged("deal_people", people_of_deals()), here)
     await connection.execute(staged("deal_amounts", amounts_of_won_deals()), here)
 

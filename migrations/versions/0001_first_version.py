@@ -468,7 +468,7 @@ def upgrade() -> None:
             "field",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`name`, `amount_minor`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring_minor`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
+            comment="`name`, `amount`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
         ),
         sa.Column(
             "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that sent it."
@@ -478,7 +478,7 @@ def upgrade() -> None:
             "value",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=True,
-            comment="The value (times in microseconds, money in minor units; `contacts`: their number); null clears.",
+            comment="The value (times in microseconds, money in ten-thousandths of the unit, whatever its currency; `contacts`: their number); null clears.",
         ),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "field", "fact_id", name=op.f("pk_deal_fields")),
         comment="One field of a deal that one fact sent. The fold takes the last by (occurred_at, fact_id).",
@@ -511,10 +511,10 @@ def upgrade() -> None:
         ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
         sa.Column(
-            "amount_minor",
+            "amount",
             sa.BigInteger(),
             nullable=True,
-            comment="For `adjusted`: the signed change, in minor units of the deal's currency.",
+            comment="For `adjusted`: the signed change, in ten-thousandths of the unit of the deal's currency.",
         ),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "fact_id", name=op.f("pk_deal_changes")),
         comment="One thing that happened to a deal, other than a value of a field.",
@@ -1746,6 +1746,7 @@ def create_staging() -> None:
         sa.Column("contacts_fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("money_field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("opened_at", sa.BigInteger(), nullable=True),
+        sa.Column("per_minor", sa.BigInteger(), nullable=True),
         sa.Column("amount_minor", sa.BigInteger(), nullable=True),
         sa.Column("recurring_minor", sa.BigInteger(), nullable=True),
         sa.Column("money_minor", sa.BigInteger(), nullable=True),

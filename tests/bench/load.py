@@ -73,10 +73,10 @@ def _identified(visitor: str, number: int, at: datetime) -> Iterator[tuple[Table
 def won_deal(deal_id: str, link: str, at: datetime) -> Iterator[tuple[Table, dict[str, Any]]]:
     """The facts of a won deal with one contact."""
     deal = {"site_id": SITE, "space": _SPACE, "deal_id": deal_id, "fact_id": f"deal-{deal_id}"}
-    fields = {"name": f"Deal {deal_id}", "amount_minor": "123456", "currency": "USD", "contacts": "1"}
+    fields = {"name": f"Deal {deal_id}", "amount": "12345600", "currency": "USD", "contacts": "1"}
     for name, value in fields.items():
         yield tables.deal_fields, {**deal, "field": name, "occurred_at": at, "value": value}
-    yield tables.deal_changes, {**deal, "change": "won", "occurred_at": at, "amount_minor": None}
+    yield tables.deal_changes, {**deal, "change": "won", "occurred_at": at, "amount": None}
     yield tables.deal_contacts, {**deal, "link_id": link}
 
 

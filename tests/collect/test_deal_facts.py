@@ -32,20 +32,20 @@ def values(made):
     ("fields", "expected"),
     [
         ({}, {}),
-        ({"amount": "1200.50", "currency": "eur"}, {"amount_minor": "120050", "currency": "EUR"}),
-        ({"amount": 1200.5, "currency": "EUR"}, {"amount_minor": "120050", "currency": "EUR"}),
-        ({"amount": "1.500", "currency": "EUR"}, {"amount_minor": "150", "currency": "EUR"}),
-        ({"amount": 1200}, {"amount_minor": "1200"}),
-        ({"amount": "1.234", "currency": "KWD"}, {"amount_minor": "1234", "currency": "KWD"}),
-        ({"amount": "3", "currency": "HRK"}, {"amount_minor": "300", "currency": "HRK"}),
-        ({"amount": None, "owner": None}, {"amount_minor": None, "owner": None}),
+        ({"amount": "1200.50", "currency": "eur"}, {"amount": "12005000", "currency": "EUR"}),
+        ({"amount": 1200.5, "currency": "EUR"}, {"amount": "12005000", "currency": "EUR"}),
+        ({"amount": "1.500", "currency": "EUR"}, {"amount": "15000", "currency": "EUR"}),
+        ({"amount": 1200}, {"amount": "12000000"}),
+        ({"amount": "1.234", "currency": "KWD"}, {"amount": "12340", "currency": "KWD"}),
+        ({"amount": "3", "currency": "HRK"}, {"amount": "30000", "currency": "HRK"}),
+        ({"amount": None, "owner": None}, {"amount": None, "owner": None}),
         ({"opened_at": "1970-01-01T00:00:01Z"}, {"opened_at": "1000000"}),
         ({"opened_at": "1970-01-02", "closed_on": "2026-03-01"}, {"opened_at": "86400000000", "closed_on": "2026-03-01"}),
         ({"company": {"id": 5, "name": "Acme"}}, {"company_id": "5", "company_name": "Acme"}),
         ({"company": "Acme"}, {"company_name": "Acme"}),
         ({"company": None}, {"company_id": None, "company_name": None, "company_domain": None}),
-        ({"recurring": {"amount": "10", "period": "month"}}, {"recurring_minor": "10", "recurring_period": "month"}),
-        ({"recurring": None}, {"recurring_minor": None, "recurring_period": None}),
+        ({"recurring": {"amount": "10", "period": "month"}}, {"recurring": "100000", "recurring_period": "month"}),
+        ({"recurring": None}, {"recurring": None, "recurring_period": None}),
         ({"contacts": []}, {"contacts": "0"}),
         ({"contacts": None}, {"contacts": None}),
         ({"contacts": ["a@example.com", "A@example.com", "nobody", {"id": 1}]}, {"contacts": "2"}),
@@ -67,10 +67,10 @@ def test_an_amount_that_is_no_amount_is_refused(amount, currency):
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency", "minor"), [("33.333333", "EUR", "3333"), ("-0.005", "EUR", "-1"), (10.5, "JPY", "11"), ("1.2345", "KWD", "1235")]
+    ("amount", "currency", "sent"), [("33.333333", "EUR", "333300"), ("-0.005", "EUR", "-100"), (10.5, "JPY", "110000"), ("1.2345", "KWD", "12350"), ("33.333333", None, "333333")]
 )
-def test_an_amount_finer_than_its_currency_is_rounded_and_not_lost(amount, currency, minor):
-    assert values(fact(amount=amount, currency=currency))["amount_minor"] == minor
+def test_an_amount_finer_than_its_currency_is_rounded_and_not_lost(amount, currency, sent):
+    assert values(fact(amount=amount, currency=currency))["amount"] == sent
 
 
 @pytest.mark.parametrize("fields", [{"amount": True}, {"amount": []}, {"currency": "XXX"}, {"type": "old"}, {"id": True}, {"id": 2**70}, {"id": ""}])
@@ -83,7 +83,7 @@ def test_an_adjustment_is_a_change_and_no_field():
     made = fact("adjusted", amount="-250", currency="JPY")
     assert values(made) == {"currency": "JPY"}
     [change] = [row for table, row in made.satellites if table is tables.deal_changes]
-    assert (change["change"], change["amount_minor"], change["occurred_at"]) == ("adjusted", -250, 5)
+    assert (change["change"], change["amount"], change["occurred_at"]) == ("adjusted", -2_500_000, 5)
 
 
 def test_contacts_of_one_deal_are_subjects_of_their_own():

@@ -75,7 +75,7 @@ async def test_a_closed_deal_is_no_event(client, database):
     assert (await send(client, {**deal, "deal": {"id": "D1", "amount": 1}}, SECRET, key=None)).json()["duplicates"] == 1
 
     await assert_rows(database, tables.events, ["event_id"], [])
-    fields = [["amount_minor", "120050"], ["contacts", "1"], ["currency", "EUR"]]
+    fields = [["amount", "12005000"], ["contacts", "1"], ["currency", "EUR"]]
     await assert_rows(database, tables.deal_fields, ["field", "value"], fields)
     await assert_rows(database, tables.deals_queue, ["space", "deal_id"], [["generic", "D1"]])
     await assert_rows(database, tables.contacts, ["kind", "value"], [["email", "ann@example.com"]])

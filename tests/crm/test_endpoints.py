@@ -81,7 +81,7 @@ async def test_a_deal_is_a_fact_with_its_fields_and_contacts(database: Database,
     assert (answer.status_code, answer.json()) == (202, ACCEPTED)
     columns = ["site_id", "fact_id", "connection_id", "space", "type", "deal_id", "occurred_at"]
     await assert_rows(database, tables.crm_facts, columns, [["default", _fact_id("m1"), "crm", "generic", "deal.created", "7", AT]])
-    fields = [["name", "Initech"], ["amount_minor", "120050"], ["currency", "EUR"], ["owner", None], ["contacts", "1"]]
+    fields = [["name", "Initech"], ["amount", "12005000"], ["currency", "EUR"], ["owner", None], ["contacts", "1"]]
     await assert_rows(database, tables.deal_fields, ["field", "value"], fields)
     link = link_id(subject_keys(default_site, email="ada@example.com", contact=("generic", "ada")))
     await assert_rows(database, tables.deal_contacts, ["fact_id", "deal_id", "link_id"], [[_fact_id("m1"), "7", link]])
@@ -97,13 +97,13 @@ async def test_a_deal_is_a_fact_with_its_fields_and_contacts(database: Database,
         ("deal.won", {"amount": 100, "currency": "USD"}, ["won", None]),
         ("deal.lost", {"lost_reason": "price"}, ["lost", None]),
         ("deal.reopened", {}, ["reopened", None]),
-        ("deal.adjusted", {"amount": "-20.00", "currency": "USD"}, ["adjusted", -2000]),
+        ("deal.adjusted", {"amount": "-20.00", "currency": "USD"}, ["adjusted", -200_000]),
         ("deal.churned", {}, ["churned", None]),
     ],
 )
 async def test_what_happened_to_a_deal(database: Database, crm: Crm, type_: str, data: dict[str, Any], change: list[Any]) -> None:
     assert (await crm.send(type_, {"id": "d", **data})).json() == ACCEPTED
-    await assert_rows(database, tables.deal_changes, ["deal_id", "change", "amount_minor"], [["d", *change]])
+    await assert_rows(database, tables.deal_changes, ["deal_id", "change", "amount"], [["d", *change]])
 
 
 async def test_a_contact_is_seen_with_all_its_keys_and_its_visitor(database: Database, crm: Crm, default_site: Site) -> None:
@@ -166,7 +166,7 @@ async def test_an_activity_with_a_contact_alone(database: Database, crm: Crm) ->
 async def test_a_message_sent_again_is_a_duplicate(database: Database, crm: Crm) -> None:
     answers = [await crm.send("deal.won", {"id": "d", "amount": amount}, message_id="m1") for amount in (10, 10, 99)]
     assert [answer.json()["duplicates"] for answer in answers] == [0, 1, 1]
-    await assert_rows(database, tables.deal_fields, ["field", "value"], [["amount_minor", "1000"]])
+    await assert_rows(database, tables.deal_fields, ["field", "value"], [["amount", "100000"]])
     await assert_rows(database, tables.deals_queue, ["deal_id"], [["d"]])
 
 
@@ -316,20 +316,20 @@ async def test_a_secret_that_is_not_the_libraries_is_no_secret(crm: Crm) -> None
 
 
 async def test_what_was_set_aside_can_be_replayed(database: Database, crm: Crm, default_site: Site, application: FastAPI) -> None:
-    # An amount that is too large for a currency with three decimals, and not for one with none.
-    amount = "20000000000000"
-    await crm.client.patch("/v1/sites/default", json={"currency": "KWD"}, headers=ADMIN)
-    await crm.send("deal.won", {"id": "d", "amount": amount}, message_id="m1", timestamp=None)
+    # A national phone number says nothing until the site's country is known.
+    contact = {"phone": "030 901820"}
+    await crm.send("contact.created", contact, message_id="m1", timestamp=None)
     await crm.send("deal.exploded", {"id": "d"}, message_id="m2")
-    [received_at] = [row.received_at for row in await _all(database, select(tables.quarantine)) if "amount" in row.reason]
-    await crm.client.patch("/v1/sites/default", json={"currency": "JPY"}, headers=ADMIN)
+    [received_at] = [row.received_at for row in await _all(database, select(tables.quarantine)) if "phone" in row.reason]
+    await crm.client.patch("/v1/sites/default", json={"country": "DE"}, headers=ADMIN)
     site = await application.state.directory.site("default")
     replayed = await replay(database, application.state.log, site)
     assert (replayed.stored, replayed.duplicates, len(replayed.refused)) == (1, 0, 1)
     columns = ["fact_id", "connection_id", "type", "occurred_at", "received_at"]
-    await assert_rows(database, tables.crm_facts, columns, [[_fact_id("m1"), "crm", "deal.won", received_at, received_at]])
-    await assert_rows(database, tables.deal_fields, ["field", "value"], [["amount_minor", amount]])
-    assert (await crm.send("deal.won", {"id": "d", "amount": amount}, message_id="m1")).json()["duplicates"] == 1
+    await assert_rows(database, tables.crm_facts, columns, [[_fact_id("m1"), "crm", "contact.created", received_at, received_at]])
+    [key] = subject_keys(site, phone="+4930901820")
+    await assert_rows(database, tables.link_keys, ["key_id"], [[key]])
+    assert (await crm.send("contact.created", contact, message_id="m1")).json()["duplicates"] == 1
 
 
 async def _all(database: Database, statement: Any) -> list[Any]:

@@ -35,6 +35,10 @@ FOLDS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         [said("a", 1, name="Old", stage="New", owner="Kim"), said("b", 2, name="New")],
         {"name": "New", "stage": "New", "owner": "Kim"},
     ),
+    "an amount takes the decimals of the currency that another fact said": (
+        [said("a", 1, amount=12_345_000), said("b", 2, currency="JPY"), said("c", 3, "adjusted", by=-45_000)],
+        {"currency": "JPY", "amount_minor": 1235 - 5},
+    ),
     "a back-dated fact gives way to a later one": ([said("a", 5, name="Late"), said("b", 2, name="Early")], {"name": "Late"}),
     "of two values of one instant the greater fact's holds": ([said("a", 5, name="A"), said("b", 5, name="B")], {"name": "B"}),
     "null clears": ([said("a", 1, owner="Kim", closed_on="2026-03-04"), said("b", 2, owner=None)], {"owner": None, "closed_on": "2026-03-04"}),
@@ -75,16 +79,16 @@ FOLDS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "what a fact says outright goes before its stage": ([said("a", 1, "lost", stage="Closed Won")], {**LOST, "lost_at": at(1)}),
     "a stage sent again moves nothing": ([said("a", 1, stage="Closed Won"), said("b", 2, stage="Closed Won")], {"won_at": at(1)}),
     "adjustments are part of the amount": (
-        [said("a", 1, amount_minor=900, currency="EUR"), said("b", 2, "adjusted", by=-300)],
+        [said("a", 1, amount=90_000, currency="EUR"), said("b", 2, "adjusted", by=-30_000)],
         {"amount_minor": 600, "currency": "EUR"},
     ),
     "the site's currency where the deal has none": ([said("a", 1, currency=None)], {"currency": "USD"}),
     "a subscription that sends no amount is worth its first period": (
-        [said("a", 1, recurring_minor=4900, recurring_period="month")],
+        [said("a", 1, recurring=490_000, recurring_period="month")],
         {"amount_minor": 4900, "recurring_minor": 4900, "recurring_period": "month"},
     ),
     "a subscription's own amount goes first": (
-        [said("a", 1, recurring_minor=4900, recurring_period="month", amount_minor=50_000)],
+        [said("a", 1, recurring=490_000, recurring_period="month", amount=5_000_000)],
         {"amount_minor": 50_000, "recurring_minor": 4900},
     ),
     "churned": ([said("a", 1, "won"), said("b", 2, "churned"), said("c", 3, "churned")], {**WON, "churned_at": at(3)}),
@@ -158,65 +162,65 @@ async def test_people(database: Database, site: Site) -> None:
 
 
 AMOUNTS: dict[str, tuple[list[dict[str, Any]], list[list[Any]]]] = {
-    "the amount at the win": ([said("a", 1, amount_minor=900), said("b", 2, "won")], [[0, 2, 0, 900, "b"]]),
-    "sent with the win": ([said("b", 2, "won", amount_minor=900)], [[0, 2, 0, 900, "b"]]),
+    "the amount at the win": ([said("a", 1, amount=90_000), said("b", 2, "won")], [[0, 2, 0, 900, "b"]]),
+    "sent with the win": ([said("b", 2, "won", amount=90_000)], [[0, 2, 0, 900, "b"]]),
     "no amount is worth nothing": ([said("b", 2, "won")], [[0, 2, 0, 0, "b"]]),
-    "an amount first sent after the win is the win's": ([said("b", 2, "won"), said("c", 3, amount_minor=900)], [[0, 2, 0, 900, "b"]]),
+    "an amount first sent after the win is the win's": ([said("b", 2, "won"), said("c", 3, amount=90_000)], [[0, 2, 0, 900, "b"]]),
     "a changed amount after the win": (
-        [said("b", 2, "won", amount_minor=900), said("c", 3, amount_minor=700), said("d", 4, amount_minor=700)],
+        [said("b", 2, "won", amount=90_000), said("c", 3, amount=70_000), said("d", 4, amount=70_000)],
         [[0, 2, 0, 900, "b"], [1, 3, 900, 700, "c"]],
     ),
     "a cleared amount after the win": (
-        [said("b", 2, "won", amount_minor=900), said("c", 3, amount_minor=None)],
+        [said("b", 2, "won", amount=90_000), said("c", 3, amount=None)],
         [[0, 2, 0, 900, "b"], [1, 3, 900, 0, "c"]],
     ),
     "a refund after the win": (
-        [said("b", 2, "won", amount_minor=900), said("c", 3, "adjusted", by=-200)],
+        [said("b", 2, "won", amount=90_000), said("c", 3, "adjusted", by=-20_000)],
         [[0, 2, 0, 900, "b"], [1, 3, 900, 700, "c"]],
     ),
     "a refund before the win": (
-        [said("a", 1, "adjusted", by=-200), said("b", 2, "won", amount_minor=900)],
+        [said("a", 1, "adjusted", by=-20_000), said("b", 2, "won", amount=90_000)],
         [[0, 2, 0, 700, "b"]],
     ),
     "a refund at the win's instant": (
-        [said("c", 2, "adjusted", by=-200), said("b", 2, "won", amount_minor=900)],
+        [said("c", 2, "adjusted", by=-20_000), said("b", 2, "won", amount=90_000)],
         [[0, 2, 0, 700, "b"]],
     ),
     "refunds and amounts add up": (
-        [said("b", 2, "won", amount_minor=900), said("c", 3, "adjusted", by=-200), said("d", 4, amount_minor=1000)],
+        [said("b", 2, "won", amount=90_000), said("c", 3, "adjusted", by=-20_000), said("d", 4, amount=100_000)],
         [[0, 2, 0, 900, "b"], [1, 3, 900, 700, "c"], [2, 4, 700, 800, "d"]],
     ),
     "two changes of one instant, by their facts": (
-        [said("b", 2, "won", amount_minor=900), said("d", 3, "adjusted", by=-1), said("c", 3, "adjusted", by=-2)],
+        [said("b", 2, "won", amount=90_000), said("d", 3, "adjusted", by=-100), said("c", 3, "adjusted", by=-200)],
         [[0, 2, 0, 900, "b"], [1, 3, 900, 898, "c"], [2, 3, 898, 897, "d"]],
     ),
     "an adjustment by nothing is none": ([said("b", 2, "won"), said("c", 3, "adjusted", by=0)], [[0, 2, 0, 0, "b"]]),
-    "an open deal has none": ([said("a", 1, amount_minor=900)], []),
-    "a lost deal has none": ([said("a", 1, "lost", amount_minor=900)], []),
-    "a reopened deal's are gone": ([said("a", 1, "won", amount_minor=900), said("b", 2, "reopened")], []),
+    "an open deal has none": ([said("a", 1, amount=90_000)], []),
+    "a lost deal has none": ([said("a", 1, "lost", amount=90_000)], []),
+    "a reopened deal's are gone": ([said("a", 1, "won", amount=90_000), said("b", 2, "reopened")], []),
     "won again: the amount then, without the refund of the first win": (
         [
-            said("a", 1, "won", amount_minor=900), said("b", 2, "adjusted", by=-200), said("c", 3, "reopened"),
-            said("d", 4, amount_minor=500), said("e", 5, "adjusted", by=-50), said("f", 6, "won"),
-            said("g", 7, "adjusted", by=-25),
+            said("a", 1, "won", amount=90_000), said("b", 2, "adjusted", by=-20_000), said("c", 3, "reopened"),
+            said("d", 4, amount=50_000), said("e", 5, "adjusted", by=-5_000), said("f", 6, "won"),
+            said("g", 7, "adjusted", by=-2_500),
         ],
         [[0, 6, 0, 450, "f"], [1, 7, 450, 425, "g"]],
     ),
     "won over a loss: without the refund before it": (
         [
-            said("a", 1, "won", amount_minor=900), said("b", 2, "adjusted", by=-900), said("c", 3, "lost"),
+            said("a", 1, "won", amount=90_000), said("b", 2, "adjusted", by=-90_000), said("c", 3, "lost"),
             said("d", 4, "won"),
         ],
         [[0, 4, 0, 900, "d"]],
     ),
-    "a subscription: the first period": ([said("a", 1, "won", recurring_minor=4900)], [[0, 1, 0, 4900, "a"]]),
+    "a subscription: the first period": ([said("a", 1, "won", recurring=490_000)], [[0, 1, 0, 4900, "a"]]),
     "a subscription with an amount: the amount": (
-        [said("a", 1, "won", recurring_minor=4900), said("b", 2, amount_minor=9000)],
+        [said("a", 1, "won", recurring=490_000), said("b", 2, amount=900_000)],
         [[0, 1, 0, 9000, "a"]],
     ),
-    "won by a stage": ([said("a", 1, stage="Closed Won", amount_minor=900)], [[0, 1, 0, 900, "a"]]),
+    "won by a stage": ([said("a", 1, stage="Closed Won", amount=90_000)], [[0, 1, 0, 900, "a"]]),
     "cleared before the win, sent again after it": (
-        [said("a", 1, amount_minor=900), said("b", 2, "won", amount_minor=None), said("c", 3, amount_minor=800)],
+        [said("a", 1, amount=90_000), said("b", 2, "won", amount=None), said("c", 3, amount=80_000)],
         [[0, 2, 0, 800, "b"]],
     ),
 }  # fmt: skip
