@@ -1,0 +1,81 @@
+"""What a journey looks like as a whole: how many touches it has in reach, and which is the first.
+
+Every statement works on the sides of ledger entries (`app.attribution.ledger.sides`), whose figures are additive, so that
+whatever they are grouped by, they add up to the ledger. A side that counts a conversion stands for it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Select, and_, case, cast, func, select
+
+from app import tables
+from app.attribution.joins import dimension, label_of, touch_of, with_labels
+from app.attribution.ledger import sides
+from app.attribution.question import Question
+from app.attribution.reach import is_in_reach
+from app.db import micros
+
+
+def own_minor(over: Any) -> ColumnElement[int]:
+    """What a side counts of money in the site's own currency, signed."""
+    return case((over.is_convertible, over.direction * over.magnitude), else_=0)
+
+
+def summed(rows: Any) -> list[ColumnElement[int]]:
+    """The sums of `millionths` and `minor` of a group's rows."""
+    return [cast(func.sum(rows[name]), BigInteger).label(name) for name in ("millionths", "minor")]
+
+
+def journeys(question: Question) -> CTE:
+    """A row a side: its `millionths` and `minor` (in the site's currency), and of the touches in reach the `length`, the
+    `first_position` and the `lag` in microseconds from the first to the conversion (both null where none is in reach).
+
+    Reads what `sides` reads, and `journey_touches` by primary key.
+    """
+    over = sides(question)
+    touch = tables.journey_touches.c
+    in_reach = and_(touch.position.is_not(None), is_in_reach(question, over.c.ended_at))
+    joined = with_labels(over.outerjoin(tables.journey_touches, touch_of(over.c)), needed=question.exclude_direct)
+    measured = (
+        select(
+            over.c.side,
+            func.count(case((in_reach, 1))).label("length"),
+            func.min(case((in_reach, touch.position))).label("first_position"),
+            func.min(case((in_reach, micros(touch.occurred_at)))).label("first_touched_at"),
+        )
+        .select_from(joined)
+        .group_by(over.c.side)
+        .cte("measured")
+    )
+    lag = over.c.ended_at - measured.c.first_touched_at
+    names = ("kind", "holder_id", "fact_id", "millionths")
+    figures = [*(over.c[name] for name in names), own_minor(over.c).label("minor")]
+    return (
+        select(over.c.side, *figures, measured.c.length, measured.c.first_position, lag.label("lag"))
+        .join_from(over, measured, measured.c.side == over.c.side)
+        .cte("journeys")
+    )
+
+
+def with_first_touch(found: CTE) -> FromClause:
+    """Rows of `journeys` with their first touch in reach and its label, if any. Reads `journey_touches` by primary key."""
+    touch = tables.journey_touches.c
+    is_first = and_(touch_of(found.c), touch.position == found.c.first_position)
+    return found.outerjoin(tables.journey_touches, is_first).outerjoin(tables.origin_labels, label_of(touch.origin_id))
+
+
+def first_labels(found: CTE, by: Sequence[str]) -> list[ColumnElement[Any]]:
+    """The dimensions of the first touch; null where no touch is in reach."""
+    return [case((found.c.first_position.is_not(None), dimension(name))).label(name) for name in by]
+
+
+def conversions_by_length(question: Question) -> Select[Any]:
+    """A row a number of touches in reach (0: none), the smallest first: its `millionths` and `minor`. At most 1,001 rows.
+
+    Reads what `journeys` reads.
+    """
+    found = journeys(question)
+    return select(found.c.length, *summed(found.c)).group_by(found.c.length).order_by(found.c.length)

@@ -1,0 +1,27 @@
+"""Answers whose rows are counted in conversions and money, as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from app.reports.figures import as_csv, as_text
+from app.reports.parameters import MONEY_OF_KIND
+
+
+def table_of(answer: dict[str, Any], names: Sequence[str], more: Sequence[str] = ()) -> str:
+    """An answer's `rows`: the columns `names`, then conversions, money and its currency, then the columns `more`."""
+    money = MONEY_OF_KIND.get(answer["conversion"])
+    header = [*names, "conversions", *([money, "currency"] if money else []), *more]
+    return as_csv(header, (_cells(row, names, more, money, answer["currency"]) for row in answer["rows"]))
+
+
+def _cells(row: dict[str, Any], names: Sequence[str], more: Sequence[str], money: str | None, currency: str) -> list[object]:
+    amount = [Decimal(row[money]), currency] if money else []
+    return [*(row[name] for name in names), counted(row["conversions"]), *amount, *(row[name] for name in more)]
+
+
+def counted(conversions: float) -> Decimal:
+    """A number of conversions as a cell: a decimal number of six places at most, never with an exponent."""
+    return Decimal(as_text(round(conversions * 1_000_000)))
