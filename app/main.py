@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -86,7 +87,8 @@ _PROBLEM: dict[str, Any] = {
 
 def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     """The ASGI application over one migrated database. `run_pipeline`: compute in this process too."""
-    app = FastAPI(
+    # Its page of documentation needs no other host: the service may stand where there is none to ask.
+    app = FastAPIOffline(
         title="Closed Loop",
         version=__version__,
         description=_DESCRIPTION,

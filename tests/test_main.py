@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -124,6 +125,23 @@ async def test_the_largest_body_is_taken(caller: httpx.AsyncClient) -> None:
 async def test_the_front_page_leads_to_the_documentation(caller: httpx.AsyncClient) -> None:
     answer = await caller.get("/", follow_redirects=True)
     assert (answer.status_code, answer.url.path) == (200, "/docs")
+
+
+async def test_the_documentation_needs_no_other_host(caller: httpx.AsyncClient) -> None:
+    page = (await caller.get("/docs")).text
+    needed = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert {name.rsplit(".", 1)[-1] for name in needed} >= {"js", "css"}
+    for address in needed:
+        assert address.startswith("/"), f"{address} is somebody else's"
+        assert (await caller.get(address)).status_code == 200
+
+
+async def test_the_documentation_asks_for_a_key_where_one_is_needed(caller: httpx.AsyncClient) -> None:
+    described = (await caller.get("/openapi.json")).json()
+    assert described["components"]["securitySchemes"]["SecretKey"]["scheme"] == "bearer"
+    asks = {path for path, methods in described["paths"].items() if any("security" in operation for operation in methods.values())}
+    assert {"/v1/reports/attribution", "/v1/sites", "/v1/people/unlink"} <= asks
+    assert not {"/healthz", "/readyz", "/loop.js"} & asks
 
 
 async def test_every_door_is_documented(caller: httpx.AsyncClient) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import Query, Request
+from fastapi import Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +23,12 @@ from app.sites.cache import Recent
 from app.sites.site import Site
 
 _LONGEST_KEY = 512
+
+InDocs = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Security(HTTPBearer(auto_error=False, scheme_name="SecretKey", description="A secret key, within its scopes.")),
+]
+"""Says in OpenAPI that a secret key is needed, so that `/docs` asks for it; who calls is decided below."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +121,21 @@ def bearer(request: Request) -> str | None:
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-async def administrator(request: Request) -> Caller:
+async def administrator(request: Request, _key: InDocs) -> Caller:
     """FastAPI dependency: the caller, whose key has the scope `admin`."""
     return await _caller_with("admin", request)
 
 
-async def reading_site(request: Request, site: str | None = Query(None, description="The site, where the key serves several.")) -> Site:
+async def reading_site(
+    request: Request, _key: InDocs, site: str | None = Query(None, description="The site, where the key serves several.")
+) -> Site:
     """FastAPI dependency: the site that is read, by a secret key with the scope `read`."""
     return await _site(await _caller_with("read", request), request, site)
 
 
-async def administered(request: Request, site: str | None = Query(None, description="The site, where the key serves several.")) -> Site:
+async def administered(
+    request: Request, _key: InDocs, site: str | None = Query(None, description="The site, where the key serves several.")
+) -> Site:
     """FastAPI dependency: the site that is administered, by a secret key with the scope `admin`."""
     return await _site(await _caller_with("admin", request), request, site)
 
