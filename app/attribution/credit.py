@@ -58,10 +58,11 @@ def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:
     sums = [cast(func.sum(credit.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
     keys = [credit.c[name] for name in carried]
     origins = select(*keys, *sums).group_by(*keys).cte("credit_of_origins")
-    joined = origins.outerjoin(tables.origin_labels, label_of(origins.c.origin_id))
+    labels = question.rows(tables.origin_labels)
+    joined = origins.outerjoin(labels, label_of(labels, origins.c.origin_id))
     if "landing_page" in by:
         joined = joined.outerjoin(tables.events, event_of(origins.c))
-    names = [dimension(name).label(name) for name in by]
+    names = [dimension(name, labels).label(name) for name in by]
     labelled = select(*names, origins.c.millionths, origins.c.minor).select_from(joined).cte("labelled_credit")
     keys = [labelled.c[name] for name in by]
     millionths, minor = (cast(func.sum(labelled.c[name]), BigInteger) for name in ("millionths", "minor"))

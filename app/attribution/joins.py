@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, cast, func
 
 from app import tables
+from app.attribution.question import Question
 
 KEY = ("kind", "holder_id", "fact_id")
 """What names a conversion, within its site."""
@@ -14,13 +15,13 @@ DIRECT = "Direct"
 """The channel that `last_non_direct` and `exclude_direct` pass over."""
 
 
-def dimension(name: str) -> ColumnElement[str]:
-    """The text of a dimension, from `origin_labels`, or from `events` for a landing page. An origin without label yet is shown so."""
+def dimension(name: str, labels: FromClause = tables.origin_labels) -> ColumnElement[str]:
+    """The text of a dimension, from `labels`, or from `events` for a landing page. An origin without label yet is shown so."""
     if name == "landing_page":
         page = func.coalesce(tables.events.c.host, "") + func.coalesce(tables.events.c.path, "")
         return case((page == "", "(none)"), else_=page)
     missing = "Unassigned" if name == "channel" else "(not set)"
-    return func.coalesce(tables.origin_labels.c[name], missing)
+    return func.coalesce(labels.c[name], missing)
 
 
 def bytewise(text: ColumnElement[str]) -> ColumnElement[str]:
@@ -33,14 +34,14 @@ def same_conversion(left: Any, right: Any) -> ColumnElement[bool]:
     return and_(left.site_id == bindparam("site_id"), *(left[name] == right[name] for name in KEY))
 
 
-def touch_of(key: Any) -> ColumnElement[bool]:
+def touch_of(touches: FromClause, key: Any) -> ColumnElement[bool]:
     """A touch of the journey of a conversion."""
-    return same_conversion(tables.journey_touches.c, key)
+    return same_conversion(touches.c, key)
 
 
-def label_of(origin_id: ColumnElement[str]) -> ColumnElement[bool]:
+def label_of(labels: FromClause, origin_id: ColumnElement[str]) -> ColumnElement[bool]:
     """The label of an origin."""
-    return and_(tables.origin_labels.c.site_id == bindparam("site_id"), tables.origin_labels.c.origin_id == origin_id)
+    return and_(labels.c.site_id == bindparam("site_id"), labels.c.origin_id == origin_id)
 
 
 def event_of(touch: Any) -> ColumnElement[bool]:
@@ -49,13 +50,14 @@ def event_of(touch: Any) -> ColumnElement[bool]:
     return and_(event.site_id == bindparam("site_id"), event.visitor_id == touch.touch_visitor_id, event.event_id == touch.touch_event_id)
 
 
-def with_labels(touches: FromClause, *, needed: bool) -> FromClause:
+def with_labels(question: Question, touches: FromClause, *, needed: bool) -> FromClause:
     """Journeys' touches, with their origins' labels where these are needed."""
     if not needed:
         return touches
-    return touches.outerjoin(tables.origin_labels, label_of(tables.journey_touches.c.origin_id))
+    labels = question.rows(tables.origin_labels)
+    return touches.outerjoin(labels, label_of(labels, question.rows(tables.journey_touches).c.origin_id))
 
 
-def is_direct() -> ColumnElement[bool]:
+def is_direct(question: Question) -> ColumnElement[bool]:
     """Whether a touch is Direct; `origin_labels` must be joined."""
-    return func.coalesce(tables.origin_labels.c.channel, "") == DIRECT
+    return func.coalesce(question.rows(tables.origin_labels).c.channel, "") == DIRECT

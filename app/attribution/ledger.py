@@ -19,7 +19,7 @@ from app.db import micros
 
 def counted(question: Question) -> list[ColumnElement[bool]]:
     """Which ledger entries are asked for. Index: `ix_ledger_entries__counted`, or the primary key for one conversion."""
-    entry = tables.ledger_entries.c
+    entry = question.rows(tables.ledger_entries).c
     conditions = [entry.site_id == bindparam("site_id"), entry.kind == bindparam("kind")]
     if question.starts_at is not None:
         conditions.append(entry.counted_at >= bindparam("starts_at", type_=BigInteger))
@@ -38,7 +38,8 @@ def sides(question: Question) -> CTE:
     than a key of three texts.
     Reads `ledger_entries` as `counted` says, and `conversions` by primary key.
     """
-    entry, conversion = tables.ledger_entries.c, tables.conversions.c
+    entries, conversions = question.rows(tables.ledger_entries), question.rows(tables.conversions)
+    entry, conversion = entries.c, conversions.c
     signs = union_all(select(literal(1).label("sign")), select(literal(-1))).cte("signs")
     minor = case((signs.c.sign == 1, entry.after_minor), else_=entry.before_minor)
     is_convertible = or_(conversion.currency.is_(None), conversion.currency == bindparam("currency"))
@@ -54,8 +55,8 @@ def sides(question: Question) -> CTE:
             func.abs(minor).label("magnitude"),
             (signs.c.sign * case((minor < 0, -1), else_=1)).label("direction"),
         )
-        .select_from(tables.ledger_entries)
-        .join(tables.conversions, same_conversion(conversion, entry))
+        .select_from(entries)
+        .join(conversions, same_conversion(conversion, entry))
         .join(signs, or_(signs.c.sign == 1, entry.before_minor != 0))
         .where(*counted(question))
         .cte("sides")
@@ -71,8 +72,9 @@ def ledger_by_reason(question: Question) -> Select[Any]:
     over = sides(question)
     reason = _reason(question, over)
     keyed = [reason.label("reason"), over.c.is_convertible, over.c.currency]
-    journeys = over.outerjoin(tables.journeys, same_conversion(tables.journeys.c, over.c))
-    outcome = select(*keyed, over.c.millionths, (over.c.direction * over.c.magnitude).label("minor")).select_from(journeys).cte("outcomes")
+    journeys = question.rows(tables.journeys)
+    joined = over.outerjoin(journeys, same_conversion(journeys.c, over.c))
+    outcome = select(*keyed, over.c.millionths, (over.c.direction * over.c.magnitude).label("minor")).select_from(joined).cte("outcomes")
     sums = [cast(func.sum(outcome.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
     keys = [outcome.c.reason, outcome.c.is_convertible, outcome.c.currency]
     return select(*keys, *sums).group_by(*keys)
@@ -85,11 +87,12 @@ def _reason(question: Question, over: CTE) -> ColumnElement[str | None]:
         .where(tables.visitor_spans.c.site_id == bindparam("site_id"))
         .scalar_subquery()
     )
-    has_none = tables.journeys.c.first_touched_at.is_(None)
+    first_touched_at = question.rows(tables.journeys).c.first_touched_at
+    has_none = first_touched_at.is_(None)
     is_early = or_(first_visit.is_(None), over.c.ended_at < first_visit)
     any_channel = Question(**{**vars(question), "exclude_direct": False})
     # A first touch within the look-back is in reach: the common case, told without looking at any touch.
-    is_recent = micros(tables.journeys.c.first_touched_at) >= over.c.ended_at - bindparam("lookback", type_=BigInteger)
+    is_recent = micros(first_touched_at) >= over.c.ended_at - bindparam("lookback", type_=BigInteger)
     return case(
         *([] if question.exclude_direct else [(is_recent, None)]),
         (is_reached(question, over), None),
@@ -102,5 +105,6 @@ def _reason(question: Question, over: CTE) -> ColumnElement[str | None]:
 
 
 def is_reached(question: Question, over: CTE) -> ColumnElement[bool]:
-    touches = with_labels(tables.journey_touches, needed=question.exclude_direct)
-    return exists().select_from(touches).where(touch_of(over.c), is_in_reach(question, over.c.ended_at)).correlate(over)
+    touches = question.rows(tables.journey_touches)
+    labelled = with_labels(question, touches, needed=question.exclude_direct)
+    return exists().select_from(labelled).where(touch_of(touches, over.c), is_in_reach(question, over.c.ended_at)).correlate(over)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import FromClause, Table
+
 MILLION = 1_000_000
 DIMENSIONS = ("channel", "source", "medium", "campaign", "term", "content", "landing_page", "referrer")
 """What credit can be grouped by."""
@@ -30,6 +32,15 @@ class Question:
     ends_at: int | None = None
     conversion: tuple[str, str] | None = None
     """(holder_id, fact_id), to ask about one conversion only."""
+    as_of: int | None = None
+    """The moment of which the answer is wanted; None: now."""
+
+    def rows(self, table: Table) -> FromClause:
+        """The rows of a light derived table that stood at the moment asked about: every statement of a report reads it so.
+
+        The same object for each call, so its columns may be named wherever the statement needs them.
+        """
+        return table
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -17,16 +17,17 @@ def is_in_reach(question: Question, ended_at: ColumnElement[int]) -> ColumnEleme
 
     Where Direct is left out, `origin_labels` must be joined.
     """
-    within = micros(tables.journey_touches.c.occurred_at) >= ended_at - bindparam("lookback", type_=BigInteger)
-    return and_(within, ~is_direct()) if question.exclude_direct else within
+    within = micros(question.rows(tables.journey_touches).c.occurred_at) >= ended_at - bindparam("lookback", type_=BigInteger)
+    return and_(within, ~is_direct(question)) if question.exclude_direct else within
 
 
 def reached(question: Question, over: CTE, carried: Sequence[str], *, labels: bool) -> CTE:
     """A row a touch in reach of a side, with what the models look at. Reads `journey_touches` by primary key."""
-    touch, journey = tables.journey_touches.c, over.c.side
+    touches = question.rows(tables.journey_touches)
+    touch, journey = touches.c, over.c.side
     position = touch.position
     last = func.max(position).over(partition_by=journey)
-    last_non_direct = func.max(case((~is_direct(), position))).over(partition_by=journey) if labels else last
+    last_non_direct = func.max(case((~is_direct(question), position))).over(partition_by=journey) if labels else last
     statement = (
         select(
             over.c.side,
@@ -41,7 +42,7 @@ def reached(question: Question, over: CTE, carried: Sequence[str], *, labels: bo
             func.count().over(partition_by=journey).label("length"),
             (func.max(micros(touch.occurred_at)).over(partition_by=journey) - micros(touch.occurred_at)).label("age"),
         )
-        .select_from(with_labels(over.join(tables.journey_touches, touch_of(over.c)), needed=labels))
+        .select_from(with_labels(question, over.join(touches, touch_of(touches, over.c)), needed=labels))
         .where(is_in_reach(question, over.c.ended_at))
     )
     return statement.cte("reached")

@@ -34,7 +34,8 @@ def conversions_of_interval(question: Question, labels: dict[str, str], *, is_ne
     interval, `counts` whether it was counted there. With `is_next`, the rows after `:after_at`, `:after_holder`, `:after_fact`.
     With `labels`, only conversions with a touch in reach whose label has these values. Index: `ix_ledger_entries__counted`.
     """
-    entry, earlier = tables.ledger_entries.c, tables.ledger_entries.alias("earlier_entries").c
+    entries = question.rows(tables.ledger_entries)
+    entry, earlier = entries.c, entries.alias("earlier_entries").c
     is_first = ~exists().where(_same(earlier, entry), earlier.entry < entry.entry, *_within(question, earlier))
     # Nothing ties an entry's number to its time, so 'first' goes by number: each conversion has exactly one such entry.
     conditions = [*counted(question), is_first]
@@ -53,7 +54,7 @@ def conversions_of_interval(question: Question, labels: dict[str, str], *, is_ne
 
 def conversion_of_key(question: Question) -> Select[Any]:
     """At most one row: the conversion that the question names. Index: the primary keys."""
-    return _described(question).where(*counted(question), tables.ledger_entries.c.entry == 0)
+    return _described(question).where(*counted(question), question.rows(tables.ledger_entries).c.entry == 0)
 
 
 def _within(question: Question, entry: Any) -> list[ColumnElement[bool]]:
@@ -66,8 +67,9 @@ def _within(question: Question, entry: Any) -> list[ColumnElement[bool]]:
 
 
 def _described(question: Question) -> Select[Any]:
-    entry, conversion, deal = tables.ledger_entries.c, tables.conversions.c, tables.deals.c
-    other = tables.ledger_entries.alias("other_entries").c
+    entries, conversions, deals = (question.rows(table) for table in (tables.ledger_entries, tables.conversions, tables.deals))
+    entry, conversion, deal = entries.c, conversions.c, deals.c
+    other = entries.alias("other_entries").c
     is_deal = and_(conversion.kind.in_(_DEAL_KINDS), conversion.person_id == "")
     of_deal = and_(_site(deal), deal.space == entry.holder_id, deal.deal_id == entry.fact_id, is_deal)
     sums = (
@@ -99,22 +101,19 @@ def _described(question: Question) -> Select[Any]:
             sums.label("minor"),
             counts.label("counts"),
             cast(net, BigInteger).label("net_minor"),
-            case((is_deal, _is_repeat()), else_=false()).label("is_repeat"),
+            case((is_deal, _is_repeat(question)), else_=false()).label("is_repeat"),
         )
-        .join_from(tables.ledger_entries, tables.conversions, _same(conversion, entry))
-        .outerjoin(tables.deals, of_deal)
+        .join_from(entries, conversions, _same(conversion, entry))
+        .outerjoin(deals, of_deal)
     )
 
 
-def _is_repeat() -> ColumnElement[bool]:
+def _is_repeat(question: Question) -> ColumnElement[bool]:
     """Whether a person of the conversion, or its company, had won a deal before. Index: `ix_conversion_people__person`,
     `ix_deals__company`."""
-    conversion, deal = tables.conversions.c, tables.deals.c
-    person, other, won = (
-        tables.conversion_people.alias("its_people").c,
-        tables.conversion_people.alias("earlier_people").c,
-        tables.conversions.alias("earlier_wins").c,
-    )
+    conversions, people, deals = (question.rows(table) for table in (tables.conversions, tables.conversion_people, tables.deals))
+    conversion, deal, won = conversions.c, deals.c, conversions.alias("earlier_wins").c
+    person, other = people.alias("its_people").c, people.alias("earlier_people").c
     is_earlier = and_(
         won.kind == "customer",
         won.occurred_at < conversion.occurred_at,
@@ -128,7 +127,7 @@ def _is_repeat() -> ColumnElement[bool]:
         _same(won, other),
         is_earlier,
     )
-    theirs = tables.deals.alias("deals_of_company").c
+    theirs = deals.alias("deals_of_company").c
     by_company = exists().where(
         deal.company_id.is_not(None), _site(theirs), theirs.space == deal.space, theirs.company_id == deal.company_id,
         _site(won), won.holder_id == theirs.space, won.fact_id == theirs.deal_id, is_earlier,
@@ -137,19 +136,19 @@ def _is_repeat() -> ColumnElement[bool]:
 
 
 def _has_touch(question: Question, labels: dict[str, str]) -> ColumnElement[bool]:
-    touch, conversion = tables.journey_touches.c, tables.conversions.c
-    label = tables.origin_labels
-    named = (dimension(name) == bindparam(f"label_{name}") for name in labels)
+    touches, label = question.rows(tables.journey_touches), question.rows(tables.origin_labels)
+    touch, conversion = touches.c, question.rows(tables.conversions).c
+    named = (dimension(name, label) == bindparam(f"label_{name}") for name in labels)
     return (
         exists()
-        .select_from(tables.journey_touches.outerjoin(label, and_(_site(label.c), label.c.origin_id == touch.origin_id)))
+        .select_from(touches.outerjoin(label, and_(_site(label.c), label.c.origin_id == touch.origin_id)))
         .where(_same(touch, conversion), is_in_reach(question, micros(conversion.occurred_at)), *named)
     )
 
 
-def people_of_conversions() -> Select[Any]:
+def people_of_conversions(question: Question) -> Select[Any]:
     """A row a person of each of the conversions `:keys`, a list of (kind, holder, fact). Index: the primary key."""
-    person = tables.conversion_people.c
+    person = question.rows(tables.conversion_people).c
     columns = [person[name] for name in KEY]
     return (
         select(*columns, person.person_id)
@@ -165,13 +164,12 @@ def _named(columns: Any) -> list[ColumnElement[bool]]:
 def touches_of_conversion(question: Question) -> Select[Any]:
     """A row a touch of the conversion's whole journey, in order: its labels, its page, whose span it lies in, and whether it is
     in the look-back (`is_recent`) and Direct. Index: the primary keys of all that it reads."""
-    touch, conversion, label, event, span = (
-        tables.journey_touches.c, tables.conversions.c, tables.origin_labels.c, tables.events.c, tables.visitor_spans.c,
-    )  # fmt: skip
+    touches, conversions, labels = (question.rows(table) for table in (tables.journey_touches, tables.conversions, tables.origin_labels))
+    touch, conversion, label, event, span = touches.c, conversions.c, labels.c, tables.events.c, tables.visitor_spans.c
     any_channel = Question(**{**vars(question), "exclude_direct": False})
     joined = (
-        tables.journey_touches.join(tables.conversions, _same(conversion, touch))
-        .outerjoin(tables.origin_labels, and_(_site(label), label.origin_id == touch.origin_id))
+        touches.join(conversions, _same(conversion, touch))
+        .outerjoin(labels, and_(_site(label), label.origin_id == touch.origin_id))
         .outerjoin(tables.events, and_(_site(event), event.visitor_id == touch.touch_visitor_id, event.event_id == touch.touch_event_id))
         .outerjoin(
             tables.visitor_spans,
@@ -188,7 +186,7 @@ def touches_of_conversion(question: Question) -> Select[Any]:
             touch.touch_visitor_id.label("visitor_id"),
             touch.touch_event_id.label("event_id"),
             touch.occurred_at,
-            *(dimension(name).label(name) for name in LABELS),
+            *(dimension(name, labels).label(name) for name in LABELS),
             dimension("landing_page").label("landing_page"),
             label.rule,
             event.type,
@@ -202,22 +200,23 @@ def touches_of_conversion(question: Question) -> Select[Any]:
     )
 
 
-def cap_of_conversion() -> Select[Any]:
+def cap_of_conversion(question: Question) -> Select[Any]:
     """At most one row: how many touches the cap left out of the conversion's journey."""
-    journey = tables.journeys.c
+    journey = question.rows(tables.journeys).c
     return select(journey.touches_left_out).where(_site(journey), *_named(journey))
 
 
-def evidence_of_conversion() -> Select[Any]:
+def evidence_of_conversion(question: Question) -> Select[Any]:
     """A row a span of a visitor of the conversion's people, begun by the conversion: the fact that ties the visitor to the person.
 
     `is_event` tells an event of that visitor from a CRM fact. Index: `ix_visitor_spans__person`, the primary key of `events`.
     """
-    person, span, conversion = tables.conversion_people.c, tables.visitor_spans.c, tables.conversions.c
+    people, conversions = question.rows(tables.conversion_people), question.rows(tables.conversions)
+    person, span, conversion = people.c, tables.visitor_spans.c, conversions.c
     return (
         select(span.visitor_id, span.person_id, span.starts_at, span.ends_at, span.fact_id, span.link_id, _is_event(span).label("is_event"))
-        .select_from(tables.conversion_people)
-        .join(tables.conversions, _same(conversion, person))
+        .select_from(people)
+        .join(conversions, _same(conversion, person))
         .join(tables.visitor_spans, and_(_site(span), span.person_id == person.person_id))
         .where(_site(person), *_named(person), span.starts_at <= conversion.occurred_at)
         .order_by(span.person_id, span.starts_at, span.visitor_id)
@@ -229,7 +228,7 @@ def _is_event(span: Any) -> ColumnElement[bool]:
     return exists().where(_site(event), event.visitor_id == span.visitor_id, event.event_id == span.fact_id)
 
 
-def channels() -> Select[Any]:
+def channels(question: Question) -> Select[Any]:
     """A row a channel that some origin of the site has."""
-    label = tables.origin_labels.c
+    label = question.rows(tables.origin_labels).c
     return select(label.channel).where(_site(label)).distinct().order_by(label.channel)

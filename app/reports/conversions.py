@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import ids
 from app.attribution.joins import KEY
-from app.attribution.question import MILLION
+from app.attribution.question import MILLION, Question
 from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
 from app.reports.conversion_queries import LABELS, channels, conversions_of_interval, people_of_conversions
@@ -72,13 +72,13 @@ async def conversions(connection: AsyncConnection, site: Site, filters: Conversi
     """One page of conversions, the latest counted first, and `next`, the cursor of the page after it (null: none)."""
     question = filters.question(site)
     await check_kind(connection, site, filters.conversion)
-    await _check_channel(connection, site, filters.channel)
+    await _check_channel(connection, question, filters.channel)
     labels = {f"label_{name}": value for name, value in filters.labels.items()}
     statement = conversions_of_interval(question, filters.labels, is_next=filters.cursor is not None)
     parameters = {**question.parameters, **labels, **_after(filters.cursor), "limit": filters.limit + 1}
     rows = (await connection.execute(statement, parameters)).mappings().all()
     page = rows[: filters.limit]
-    people = await people_by_conversion(connection, site, page)
+    people = await people_by_conversion(connection, question, page)
     return {
         "conversions": [described(row, people[_key(row)], site) for row in page],
         "next": _cursor(page[-1]) if len(rows) > filters.limit else None,
@@ -124,12 +124,14 @@ def _deal(row: RowMapping) -> dict[str, Any] | None:
     return {name: row[name] for name in ("space", "deal_id", "name", "outcome", "company_name", "type", "url")}
 
 
-async def people_by_conversion(connection: AsyncConnection, site: Site, rows: Iterable[RowMapping]) -> dict[tuple[str, ...], list[str]]:
+async def people_by_conversion(
+    connection: AsyncConnection, question: Question, rows: Iterable[RowMapping]
+) -> dict[tuple[str, ...], list[str]]:
     """The people of each conversion, by its key."""
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     keys = [_key(row) for row in rows]
     if keys:
-        for person in await connection.execute(people_of_conversions(), {"site_id": site.site_id, "keys": keys}):
+        for person in await connection.execute(people_of_conversions(question), {**question.parameters, "keys": keys}):
             found[person.kind, person.holder_id, person.fact_id].append(person.person_id)
     return found
 
@@ -152,9 +154,9 @@ def _after(cursor: str | None) -> dict[str, Any]:
     return {"after_at": int(parts[0]), "after_holder": parts[1], "after_fact": parts[2]}
 
 
-async def _check_channel(connection: AsyncConnection, site: Site, channel: str | None) -> None:
+async def _check_channel(connection: AsyncConnection, question: Question, channel: str | None) -> None:
     if channel is None:
         return
-    known = list(await connection.scalars(channels(), {"site_id": site.site_id}))
+    known = list(await connection.scalars(channels(question), question.parameters))
     if channel not in known:
         raise Unprocessable(f"Unknown channel {channel[:60]!r}; allowed: {', '.join(known)}.")

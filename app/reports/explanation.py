@@ -47,7 +47,7 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
         raise NotFound("There is no conversion of that ID. It may have gone with the fact that made it; see `GET /v1/conversions`.")
     parameters = {**question.parameters, **key}
     touches = (await connection.execute(queries.touches_of_conversion(question), parameters)).mappings().all()
-    people = await people_by_conversion(connection, site, [row])
+    people = await people_by_conversion(connection, question, [row])
     credit = await _credit(connection, question, filters.model)
     uncredited = await _uncredited(connection, question)
     reached = [touch for touch in touches if touch["is_recent"] and not (filters.exclude_direct and touch["is_direct"])]
@@ -62,9 +62,9 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
         "settings_version": site.settings_version,
         "touches": shown,
         "left_out": [_touch(touch, []) | {"reason": "direct_excluded" if touch["is_recent"] else "outside_lookback"} for touch in missed],
-        "left_out_by_cap": await connection.scalar(queries.cap_of_conversion(), parameters) or 0,
+        "left_out_by_cap": await connection.scalar(queries.cap_of_conversion(question), parameters) or 0,
         "uncredited": uncredited,
-        "identity": await _identity(connection, parameters),
+        "identity": await _identity(connection, question, parameters),
         "in_words": _in_words(row, filters.model, asked.lookback(site), shown, uncredited),
     }
 
@@ -113,8 +113,8 @@ def _times(row: RowMapping) -> dict[str, str | None]:
     return {name: row[name] and as_rfc3339(row[name]) for name in ("lead_at", "opportunity_at")}
 
 
-async def _identity(connection: AsyncConnection, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = (await connection.execute(queries.evidence_of_conversion(), parameters)).mappings()
+async def _identity(connection: AsyncConnection, question: Question, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = (await connection.execute(queries.evidence_of_conversion(question), parameters)).mappings()
     return [tie(row) for row in rows]
 
 
