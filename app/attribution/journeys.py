@@ -36,9 +36,10 @@ def journeys(question: Question) -> CTE:
     Reads what `sides` reads, and `journey_touches` by primary key.
     """
     over = sides(question)
-    touch = tables.journey_touches.c
+    touches = question.rows(tables.journey_touches)
+    touch = touches.c
     in_reach = and_(touch.position.is_not(None), is_in_reach(question, over.c.ended_at))
-    joined = with_labels(over.outerjoin(tables.journey_touches, touch_of(over.c)), needed=question.exclude_direct)
+    joined = with_labels(question, over.outerjoin(touches, touch_of(touches, over.c)), needed=question.exclude_direct)
     measured = (
         select(
             over.c.side,
@@ -60,16 +61,17 @@ def journeys(question: Question) -> CTE:
     )
 
 
-def with_first_touch(found: CTE) -> FromClause:
+def with_first_touch(question: Question, found: CTE) -> FromClause:
     """Rows of `journeys` with their first touch in reach and its label, if any. Reads `journey_touches` by primary key."""
-    touch = tables.journey_touches.c
-    is_first = and_(touch_of(found.c), touch.position == found.c.first_position)
-    return found.outerjoin(tables.journey_touches, is_first).outerjoin(tables.origin_labels, label_of(touch.origin_id))
+    touches, labels = question.rows(tables.journey_touches), question.rows(tables.origin_labels)
+    is_first = and_(touch_of(touches, found.c), touches.c.position == found.c.first_position)
+    return found.outerjoin(touches, is_first).outerjoin(labels, label_of(labels, touches.c.origin_id))
 
 
-def first_labels(found: CTE, by: Sequence[str]) -> list[ColumnElement[Any]]:
+def first_labels(question: Question, found: CTE, by: Sequence[str]) -> list[ColumnElement[Any]]:
     """The dimensions of the first touch; null where no touch is in reach."""
-    return [case((found.c.first_position.is_not(None), dimension(name))).label(name) for name in by]
+    labels = question.rows(tables.origin_labels)
+    return [case((found.c.first_position.is_not(None), dimension(name, labels))).label(name) for name in by]
 
 
 def conversions_by_length(question: Question) -> Select[Any]:

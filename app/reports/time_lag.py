@@ -43,13 +43,13 @@ def conversions_by_lag(question: Question, by: Sequence[str]) -> Select[Any]:
     `millionths` and `minor`. Reads what `journeys` reads, and by primary key the first touches and their labels.
     """
     found = journeys(question)
-    labels = first_labels(found, by)
+    labels = first_labels(question, found, by)
     bucket = case(
         (found.c.lag.is_(None), null()),
         *((found.c.lag < literal((last + 1) * _DAY, BigInteger), number) for number, last in enumerate(_LAST_DAYS)),
         else_=len(_LAST_DAYS),
     )
-    source = with_first_touch(found) if by else found
+    source = with_first_touch(question, found) if by else found
     lags = select(*labels, bucket.label("bucket"), found.c.millionths, found.c.minor).select_from(source).cte("lags")
     keys = [lags.c[name] for name in (*by, "bucket")]
     return select(*keys, *summed(lags.c)).group_by(*keys).order_by(*(bytewise(lags.c[name]) for name in by), lags.c.bucket)
@@ -58,9 +58,9 @@ def conversions_by_lag(question: Question, by: Sequence[str]) -> Select[Any]:
 def lag_quantiles(question: Question, by: Sequence[str]) -> Select[Any]:
     """A row a tuple of the first touch's dimensions, as `quantiles_by` makes it of the lags of conversions, in microseconds."""
     found = journeys(question)
-    source = with_first_touch(found) if by else found
+    source = with_first_touch(question, found) if by else found
     lags = (
-        select(*first_labels(found, by), found.c.lag)
+        select(*first_labels(question, found, by), found.c.lag)
         .select_from(source)
         .where(found.c.lag.is_not(None), found.c.millionths > 0)
         .cte("lags")
