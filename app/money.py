@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from iso4217 import Currency
 
@@ -90,3 +92,24 @@ def as_decimal_text(minor: int, currency: str) -> str:
     digits = str(abs(minor)).rjust(places + 1, "0")
     sign = "-" if minor < 0 else ""
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
+
+
+def split(whole: int, weights: Sequence[float | Fraction]) -> list[int]:
+    """`whole` in integer parts that add up to it, proportional to weights of which none is negative and not all are zero.
+
+    The largest remainder, on the magnitude: each part is rounded towards zero, and the units that are left go to those
+    who lost most by it, ties to the earlier. Weights count as the exact numbers that they are. ValueError if all are zero
+    and there is something to split.
+    """
+    if not whole:
+        return [0] * len(weights)
+    exact = [Fraction(weight) for weight in weights]
+    total = sum(exact)
+    if not total:
+        raise ValueError("nothing has a weight")
+    wanted = [abs(whole) * weight / total for weight in exact]
+    parts = [int(share) for share in wanted]
+    by_claim = sorted(range(len(parts)), key=lambda at: (parts[at] - wanted[at], at))
+    for at in by_claim[: abs(whole) - sum(parts)]:
+        parts[at] += 1
+    return [part if whole > 0 else -part for part in parts]

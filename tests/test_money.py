@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.money import EXPONENTS, LARGEST_AMOUNT, LARGEST_MINOR, as_decimal_text, currency_code, parse_amount, parse_minor
+from app.money import EXPONENTS, LARGEST_AMOUNT, LARGEST_MINOR, as_decimal_text, currency_code, parse_amount, parse_minor, split
 
 
 @pytest.mark.parametrize(
@@ -79,3 +82,19 @@ def test_minor_units_are_shown_with_all_places(minor: int, currency: str, text: 
 def test_currencies_of_the_past_are_known() -> None:
     assert EXPONENTS["BGN"] == EXPONENTS["HRK"] == 2
     assert EXPONENTS["ITL"] == 0
+
+
+@given(st.integers(-(10**18), 10**18), st.lists(st.floats(0, 1e9, allow_subnormal=False), min_size=1, max_size=9).filter(any))
+def test_parts_add_up_and_none_is_a_unit_off(whole: int, weights: list[float]) -> None:
+    parts = split(whole, weights)
+    assert sum(parts) == whole
+    total = sum(map(Fraction, weights))
+    assert all(abs(part - whole * Fraction(weight) / total) < 1 for part, weight in zip(parts, weights, strict=True))
+
+
+def test_left_over_units_go_to_the_greatest_claims_then_to_the_earlier() -> None:
+    assert split(-100, [1, 1, 1]) == [-34, -33, -33]
+    assert split(10, [0.25, 0.5, 0.25]) == [3, 5, 2]
+    assert split(0, [0, 0]) == [0, 0]
+    with pytest.raises(ValueError, match="weight"):
+        split(1, [0, 0])
