@@ -13,13 +13,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Insert, Select, Table, event, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
@@ -29,6 +32,36 @@ from app.planner import write_statistics
 
 _BUSY_MILLISECONDS = 30_000
 
+FileIdentity = tuple[int, int]
+"""Device and inode."""
+
+
+class DatabaseFile:
+    """The file of a SQLite database. A connection goes on writing a file that was deleted or replaced under it, and
+    what it acknowledges is lost: so each transaction asks first whether the file is still the one that was opened."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._has_been_there = False
+
+    def before_opening(self) -> None:
+        """FileNotFoundError where SQLite would make an empty file in the place of one that was there."""
+        if self._has_been_there:
+            self._path.stat()
+
+    def opened(self) -> FileIdentity:
+        """Which file has just been opened."""
+        self._has_been_there = True
+        return self._identity()
+
+    def is_still(self, opened: FileIdentity) -> bool:
+        """Whether the path leads to the file that was opened. FileNotFoundError if it leads nowhere."""
+        return self._identity() == opened
+
+    def _identity(self) -> FileIdentity:
+        found = self._path.stat()
+        return found.st_dev, found.st_ino
+
 
 class Database:
     """One database: its engine and its transactions."""
@@ -36,7 +69,8 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = async_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url, pool_size) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
+        self.file = DatabaseFile(self.url.database or "")
+        self.engine = _sqlite_engine(self.url, self.file, pool_size) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
         # SQLite's own waiting is neither fair nor quick to wake: inside one process, writers queue here.
         self.turn = asyncio.Lock()
 
@@ -110,6 +144,8 @@ class Database:
         It ends by COMMIT: a rollback would empty SQLite's temporary tables. On PostgreSQL it stays open, and
         `swapping` goes on in it.
         """
+        if self.is_sqlite:
+            self._check_file(connection)
         await connection.execution_options(begin="DEFERRED")
         await connection.begin()
         try:
@@ -132,9 +168,16 @@ class Database:
             await connection.commit()
             return
         async with self.turn:
+            self._check_file(connection)
             await connection.execution_options(begin="IMMEDIATE")
             async with connection.begin():
                 yield
+
+    def _check_file(self, connection: AsyncConnection) -> None:
+        """OSError if a connection that was kept (the worker's) has another file open than there is now."""
+        pooled = connection.sync_connection
+        if pooled is not None and not self.file.is_still(pooled.connection.info["file"]):
+            raise OSError("the database file was replaced")
 
     async def dispose(self) -> None:
         """Close every connection."""
@@ -156,7 +199,7 @@ def async_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+asyncpg", query=query)
 
 
-def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
+def _sqlite_engine(url: URL, file: DatabaseFile, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -166,9 +209,19 @@ def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
         connect_args={"isolation_level": None, "timeout": _BUSY_MILLISECONDS / 1000},
     )
 
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def before_opening(*_: Any) -> None:
+        file.before_opening()
+
     @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
         prepare_sqlite(connection)
+        record.info["file"] = file.opened()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def check(_connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if not file.is_still(record.info["file"]):
+            raise DisconnectionError  # the pool opens another
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:

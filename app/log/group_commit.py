@@ -174,8 +174,12 @@ class Log:
         return await self._commit(group)
 
     async def _commit(self, group: Group) -> list[bool]:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            written = await self._transactions.run(plan_of(group, self._known, self._clock()))
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                written = await self._transactions.run(plan_of(group, self._known, self._clock()))
+        except Exception:
+            self._known.clear()  # who knows which database the next group meets
+            raise
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
         self._known.update(dict.fromkeys(written.labelled))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import Any, Protocol
 
-from app.db import Database, prepare_sqlite
+from app.db import Database, FileIdentity, prepare_sqlite
 from app.log.plan import Insert, Plan, Written
 from app.log.rows import as_arrays, as_json, statement
 
@@ -38,6 +38,7 @@ class SqliteTransactions:
         self._database = database
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
         self._connection: sqlite3.Connection | None = None
+        self._file: FileIdentity | None = None
 
     async def run(self, plan: Plan) -> Written:
         """Run the plan in one transaction; returns after COMMIT."""
@@ -63,9 +64,13 @@ class SqliteTransactions:
         return written
 
     def _connect(self) -> sqlite3.Connection:
+        if self._connection is not None and not self._database.file.is_still(self._file or (0, 0)):
+            raise OSError("the database file was replaced")
         if self._connection is None:
+            self._database.file.before_opening()
             self._connection = sqlite3.connect(self._database.url.database or "", isolation_level=None, timeout=30)
             prepare_sqlite(self._connection)
+            self._file = self._database.file.opened()
         return self._connection
 
     def _disconnect(self) -> None:
