@@ -374,6 +374,30 @@ deal_contacts = _table(
     Index("ix_deal_contacts__link", "site_id", "link_id"),
 )
 
+person_fields = _table(
+    "person_fields",
+    "One property of a human that one fact sent: a form, an `identify`, a contact of a CRM. A trusted sender's outranks a page's.",
+    _site(),
+    _id("link_id", "Keys of the human: `link_keys`."),
+    _id("field", "Name of the property, as sent; empty: the company they work for."),
+    _id("visitor_id", "Visitor that the event was seen on; empty if none."),
+    _id("fact_id", "The event or CRM fact that sent it."),
+    _at("occurred_at", "When the value came to hold."),
+    _flag("is_trusted", "It came with a secret key or from a CRM."),
+    _key("value", "The value as text (of a company: its `record_id`); null clears.", null=True),
+)
+
+record_fields = _table(
+    "record_fields",
+    "One property of a deal or a company that one fact sent.",
+    _site(),
+    _id("record_id", "`deal:<space>/<deal ID>`, or `company:<space>/` with `id:`, `domain:` or `name:` and its value."),
+    _id("field", "Name of the property, as sent."),
+    _id("fact_id", "The fact that sent it."),
+    _at("occurred_at", "When the value came to hold."),
+    _key("value", "The value as text; null clears.", null=True),
+)
+
 activities = _table(
     "activities",
     "Calls, meetings and e-mails that sales logged.",
@@ -451,6 +475,7 @@ labels_queue = _queue("labels_queue", "Origins and forms to label: exactly one o
 touches_queue = _queue("touches_queue", "Visitors whose touches and goals may have changed. Heavy.", "visitor_id")
 identity_queue = _queue("identity_queue", "Keys whose person may have changed.", "key_id")
 spans_queue = _queue("spans_queue", "Visitors whose spans may have changed. Heavy.", "visitor_id")
+properties_queue = _queue("properties_queue", "People, deals and companies whose properties may have changed.", "holder_id")
 deals_queue = _queue("deals_queue", "Deals to fold anew.", "space", "deal_id")
 conversions_queue = _queue(
     "conversions_queue",
@@ -579,6 +604,17 @@ visitor_spans = _table(
     _key("first_touch_event_id", "The event of that touch.", null=True),
     Index("ix_visitor_spans__person", "site_id", "person_id"),
     Index("ix_visitor_spans__first_touch", "site_id", "first_touched_at"),
+)
+
+properties = _table(
+    "properties",
+    "What is said of a person, a deal or a company now: the last value of each property that has one.",
+    _site(),
+    _id("holder_id", "A person, or a record as in `record_fields`."),
+    _id("property", "Name of the property, as sent; empty: the company that a person works for."),
+    _key("value", "Its value as text; of the empty property the company's `record_id`."),
+    _at("occurred_at", "When it came to hold."),
+    _key("fact_id", "The event or CRM fact that said so."),
 )
 
 # ---------------------------------------------------------------- derived: deals
@@ -713,6 +749,7 @@ QUEUES: tuple[Table, ...] = (
     touches_queue,
     identity_queue,
     spans_queue,
+    properties_queue,
     deals_queue,
     conversions_queue,
     journeys_queue,
@@ -725,6 +762,7 @@ DERIVED: tuple[Table, ...] = (
     key_people,
     crowded_days,
     visitor_spans,
+    properties,
     deals,
     deal_people,
     deal_amounts,

@@ -19,6 +19,7 @@ from app.identity import spans_stage as spans
 from app.identity import stage as identity
 from app.journeys import conversions_stage as conversions
 from app.journeys import journeys_stage as journeys
+from app.properties import stage as properties
 from app.sites.site import Site
 from app.swap import Stage
 from app.touches import stage as touches
@@ -27,7 +28,7 @@ from tests.stages import run_stage
 
 pytestmark = pytest.mark.anyio
 
-STAGES = {stage.name: stage for stage in (touches.STAGE, identity.STAGE, spans.STAGE, deals.STAGE, conversions.STAGE, journeys.STAGE)}
+STAGES = {stage.name: stage for stage in (touches.STAGE, identity.STAGE, spans.STAGE, properties.STAGE, deals.STAGE, conversions.STAGE, journeys.STAGE)}
 
 
 class SqlFiles(SingleFileSnapshotExtension):

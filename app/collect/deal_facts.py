@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, field_validator
 
 from app import money, tables
-from app.collect.fields import Address, Day, Line, MicrosOrDay, Name, RecordId
+from app.collect.fields import Address, Day, Line, MicrosOrDay, Name, Object, RecordId
 from app.collect.keys import Row, clear_texts, contact_row, link_id, sighting_satellites, subject_keys
+from app.collect.properties import COMPANY, company_records, deal_record, person_satellites, property_texts, record_satellites
 from app.log import Fact
 from app.sites.site import Site
 
@@ -19,13 +20,14 @@ Amount = StrictInt | StrictFloat | StrictStr
 
 
 class Company(BaseModel):
-    """The company of a deal."""
+    """The company of a deal, or for which a contact works."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: RecordId | None = None
     name: Line | None = None
     domain: Line | None = None
+    properties: Object | None = Field(None, description='Single values of your own: `{"industry": "Software"}`; null clears one.')
 
 
 class Recurring(BaseModel):
@@ -35,6 +37,10 @@ class Recurring(BaseModel):
 
     amount: Amount
     period: Literal["month", "year"]
+
+
+def _company(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class Contact(BaseModel):
@@ -47,18 +53,15 @@ class Contact(BaseModel):
     phone: Line | None = None
     user_id: RecordId | None = None
     name: Line | None = None
-    company: Line | None = None
+    company: Annotated[Company, BeforeValidator(_company)] | None = None
     lead_source: Line | None = None
     may_contact: bool | None = None
     visitor_id: Name | None = Field(None, description="The browser that this contact is known to have used.")
+    properties: Object | None = Field(None, description='Single values of your own: `{"country": "DE"}`; null clears one.')
 
 
 def _contact(value: object) -> object:
     return {"email": value} if isinstance(value, str) else value
-
-
-def _company(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
 
 
 class Deal(BaseModel):
@@ -83,6 +86,7 @@ class Deal(BaseModel):
     contacts: list[Annotated[Contact, BeforeValidator(_contact)]] | None = Field(None, max_length=1_000)
     visitor_id: Name | None = None
     url: Address | None = None
+    properties: Object | None = Field(None, description='Single values of your own: `{"product": "Pro"}`; null clears one.')
 
     @field_validator("currency")
     @classmethod
@@ -116,6 +120,8 @@ def deal_facts(
     satellites.append((tables.deal_changes, {**said, "change": change, "amount": amount}))
     satellites += [(tables.deal_contacts, {**here, "fact_id": fact_id, "link_id": link}) for link in links]
     satellites += contact_rows
+    satellites += record_satellites(site, [deal_record(space, deal.id)], fact_id, occurred_at, received_at, property_texts(deal.properties))
+    satellites += _company_satellites(site, deal.company, space, fact_id, occurred_at, received_at)
     satellites.append((tables.deals_queue, {**here, "received_at": received_at}))
     row = {**said, "connection_id": connection_id, "type": fact_type, "received_at": received_at, "body": _body(deal)}
     return Fact(tables.crm_facts, row, tuple(satellites))
@@ -130,12 +136,34 @@ def contact_satellites(
     if not keys:
         return None, []
     rows = sighting_satellites(site, keys, contact.visitor_id or "", fact_id, occurred_at, 0, True, received_at)
-    details = {"name": contact.name, "company": contact.company, "lead_source": contact.lead_source, "may_contact": contact.may_contact}
+    company = contact.company and contact.company.name
+    details = {"name": contact.name, "company": company, "lead_source": contact.lead_source, "may_contact": contact.may_contact}
     rows += clear_texts(site, occurred_at, email=contact.email, phone=contact.phone, user_id=contact.user_id, **details)
     if contact.id:
         [key_id] = subject_keys(site, contact=(space, contact.id))
         rows.append((tables.contacts, contact_row(site, key_id, "contact", contact.id, occurred_at, email=contact.email, **details)))
-    return link_id(keys), rows
+    link = link_id(keys)
+    texts = property_texts(contact.properties) | _employer(contact.company, space)
+    rows += person_satellites(site, link, contact.visitor_id or "", fact_id, occurred_at, is_trusted=True, texts=texts)
+    rows += _company_satellites(site, contact.company, space, fact_id, occurred_at, received_at)
+    return link, rows
+
+
+def _employer(company: Company | None, space: str) -> dict[str, str | None]:
+    """The field that ties a human to a company. A name alone ties nobody: two companies may have the same."""
+    if company is None or not (company.id or company.domain):
+        return {}
+    records = company_records(space, company.id, company.domain, None)
+    return {COMPANY: records[0]} if records else {}
+
+
+def _company_satellites(
+    site: Site, company: Company | None, space: str, fact_id: str, occurred_at: int, received_at: int
+) -> list[Row]:
+    if company is None or not company.properties:
+        return []
+    records = company_records(space, company.id, company.domain, company.name)
+    return record_satellites(site, records, fact_id, occurred_at, received_at, property_texts(company.properties))
 
 
 def _listed_contacts(

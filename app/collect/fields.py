@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, WithJsonSchema
 
 from app.tables import to_micros
 
@@ -89,6 +89,11 @@ def _properties(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _checked_object(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    check_json(value)
+    return value
+
+
 def _text(longest: int, shortest: int = 0) -> Any:
     return StringConstraints(strict=True, min_length=shortest, max_length=longest, pattern=_NO_NUL)
 
@@ -111,3 +116,5 @@ MicrosOrDay = Annotated[int, BeforeValidator(_micros_of_time_or_day), WithJsonSc
 Day = Annotated[str, BeforeValidator(day_of), WithJsonSchema({"type": "string", "format": "date"})]
 Properties = Annotated[str | None, BeforeValidator(_properties), WithJsonSchema({"type": "object"})]
 """A JSON object of the sender's own, held as JSON text."""
+Object = Annotated[dict[str, JsonValue], AfterValidator(_checked_object), WithJsonSchema({"type": "object"})]
+"""The same, held as it is read."""

@@ -6,6 +6,7 @@ refuses the event. Only facts are decided here: no channel, no session, no perso
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,9 @@ from typing import Any, NamedTuple
 
 from app import ids, tables
 from app.collect.deal_facts import Contact, Deal, deal_facts
-from app.collect.keys import Row, clear_texts, pseudo_visitor, sighting_satellites, subject_keys
+from app.collect.keys import Row, clear_texts, link_id, pseudo_visitor, sighting_satellites, subject_keys
 from app.collect.origins import NOWHERE, Arrival, Origin, arrival, campaign_key, origin_id
+from app.collect.properties import person_satellites, property_texts
 from app.collect.schemas import Event
 from app.log import Fact
 from app.sites.site import Site
@@ -27,6 +29,8 @@ _OLDEST_PUBLIC = 7 * 86_400 * _SECOND
 
 _STARTS = frozenset({"visit", "pageview", "touch"})
 _NEVER_STARTS = frozenset({"engagement", "identify"})
+_DESCRIBES = frozenset({"identify", "form_submit"})
+"""Types of event whose properties are those of the human; other events' are their own."""
 _WEB_TYPES = frozenset({"visit", "pageview", "form_submit", "engagement"})
 
 
@@ -179,6 +183,17 @@ def put_sightings(draft: Draft) -> None:
         draft.satellites.append((tables.touches_queue, dirty))
 
 
+def put_properties(draft: Draft) -> None:
+    """What an event says of the human whom it names."""
+    row, event = draft.row, draft.event
+    if event.properties is None or not draft.keys or event.type not in _DESCRIBES:
+        return
+    draft.satellites += person_satellites(
+        draft.sender.site, link_id(draft.keys), row["visitor_id"], row["event_id"], row["occurred_at"],
+        is_trusted=row["is_trusted"], texts=property_texts(json.loads(event.properties)),
+    )  # fmt: skip
+
+
 PUTS: tuple[Callable[[Draft], None], ...] = (
     put_times,
     put_keys,
@@ -189,6 +204,7 @@ PUTS: tuple[Callable[[Draft], None], ...] = (
     put_ranks,
     put_form,
     put_sightings,
+    put_properties,
 )
 """In this order: each needs what those before it have put."""
 

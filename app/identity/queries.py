@@ -304,26 +304,40 @@ def deals_of_changed_keys() -> Select[Any]:
 
 def people_of_marked_keys() -> Select[Any]:
     """A row for each person, old or new, of a contact on which sales or marketing left a mark and of whose keys one is
-    dirty or changed. A contact's keys may be of several people, and the mark is the first one's: so of all its keys.
+    dirty or changed, as a dirty key of the conversions.
 
     Index: `ix_link_keys__key`, `ix_contact_marks__link`.
     """
+    people = _people_of_links_in(tables.contact_marks)
+    return select(_site().label("site_id"), people.c.person_id, literal("").label("space"), literal("").label("deal_id"))
+
+
+def people_of_described_keys() -> Select[Any]:
+    """A row for each person, old or new, of a set of keys that came with properties and of which one is dirty or changed.
+
+    Index: `ix_link_keys__key`, the key of `person_fields`.
+    """
+    people = _people_of_links_in(tables.person_fields)
+    return select(_site().label("site_id"), people.c.person_id.label("holder_id"))
+
+
+def _people_of_links_in(facts: Table) -> Subquery:
+    """A row for each person, old or new, of a link of which there are `facts` and of whose keys one is dirty or changed.
+    A link's keys may be of several people, and what is said of it is the first one's: so of all its keys."""
     concerned = union(select(_dirty.c.key_id).where(of_site(_dirty)), _changed_keys()).subquery("concerned")
-    mine, marked = _link_keys.alias("links_of_concerned"), _link_keys.alias("marked_keys")
-    mark = tables.contact_marks
+    mine, carried = _link_keys.alias("links_of_concerned"), _link_keys.alias("keys_beside_concerned")
     keys = (
-        select(marked.c.key_id)
+        select(carried.c.key_id)
         .join_from(concerned, mine, and_(of_site(mine), mine.c.key_id == concerned.c.key_id))
-        .join(marked, and_(of_site(marked), marked.c.link_id == mine.c.link_id))
-        .where(exists().where(of_site(mark), mark.c.link_id == mine.c.link_id))
+        .join(carried, and_(of_site(carried), carried.c.link_id == mine.c.link_id))
+        .where(exists().where(of_site(facts), facts.c.link_id == mine.c.link_id))
         .distinct()
         .subquery("keys")
     )
     now, before = tables.staged["key_people"], tables.key_people
-    people = union(
+    return union(
         select(before.c.person_id).join_from(keys, before, and_(of_site(before), before.c.key_id == keys.c.key_id)),
         select(now.c.person_id)
         .join_from(keys, now, and_(of_site(now), now.c.key_id == keys.c.key_id))
         .where(now.c.is_gone.is_(False)),
     ).subquery("people")
-    return select(_site().label("site_id"), people.c.person_id, literal("").label("space"), literal("").label("deal_id"))

@@ -60,6 +60,7 @@ STAGE = Stage(
         Enqueue(tables.spans_queue, queries.visitors_of_changed_keys()),
         Enqueue(tables.spans_queue, queries.visitors_of_changed_days()),
         Enqueue(tables.deals_queue, queries.deals_of_changed_keys()),
+        Enqueue(tables.properties_queue, queries.people_of_described_keys()),
         Enqueue(tables.conversions_queue, queries.people_of_marked_keys()),
     ),
     sources=(

@@ -7,6 +7,7 @@ from app.identity import spans_stage as spans
 from app.identity import stage as identity
 from app.journeys import conversions_stage as conversions
 from app.journeys import journeys_stage as journeys
+from app.properties import stage as properties
 from app.swap import Stage
 from app.touches import labels
 from app.touches import stage as touches
@@ -16,6 +17,7 @@ STAGES: tuple[Stage, ...] = (
     touches.STAGE,
     identity.STAGE,
     spans.STAGE,
+    properties.STAGE,
     deals.STAGE,
     conversions.STAGE,
     journeys.STAGE,

@@ -43,6 +43,22 @@ def _keys_of_queued_people() -> tuple[Keys, ...]:
     return (select(members.c.key_id).join_from(queued, tables.identity_queue, is_queued).join(members, is_member).where(of_site(queued)),)
 
 
+def _people_described() -> tuple[Keys, ...]:
+    """A row for each person of a set of keys of which one is queued: what is said of it may change hands.
+
+    Index: `ix_link_keys__key`, the keys of `link_keys` and `key_people`.
+    """
+    mine, beside, person = tables.link_keys.alias("queued_links"), tables.link_keys.alias("keys_beside"), tables.key_people
+    is_queued = and_(of_site(tables.identity_queue), tables.identity_queue.c.key_id == mine.c.key_id)
+    return (
+        select(person.c.person_id.label("holder_id"))
+        .join_from(mine, tables.identity_queue, is_queued)
+        .join(beside, and_(of_site(beside), beside.c.link_id == mine.c.link_id))
+        .join(person, and_(of_site(person), person.c.key_id == beside.c.key_id))
+        .where(of_site(mine)),
+    )
+
+
 def _visitors_seen() -> tuple[Keys, ...]:
     """A row for each visitor of whom a new event or sighting is queued: sessions and identifications show it already."""
     return (select(tables.touches_queue.c.visitor_id).where(of_site(tables.touches_queue)),)
@@ -98,6 +114,7 @@ def _conversions() -> tuple[Keys, ...]:
 _UNSETTLED = {
     "identity": _keys_of_queued_people,
     "spans": _visitors_seen,
+    "properties": _people_described,
     "conversions": _people_and_deals,
     "journeys": _conversions,
 }

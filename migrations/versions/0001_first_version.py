@@ -545,6 +545,76 @@ def upgrade() -> None:
     )
     op.create_index("ix_deal_contacts__link", "deal_contacts", ["site_id", "link_id"], unique=False)
     op.create_table(
+        "person_fields",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "link_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Keys of the human: `link_keys`.",
+        ),
+        sa.Column(
+            "field",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Name of the property, as sent; empty: the company they work for.",
+        ),
+        sa.Column(
+            "visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor that the event was seen on; empty if none.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The event or CRM fact that sent it.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When the value came to hold. UTC microseconds."),
+        sa.Column("is_trusted", sa.Boolean(), nullable=False, comment="It came with a secret key or from a CRM."),
+        sa.Column(
+            "value",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="The value as text (of a company: its `record_id`); null clears.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "link_id", "field", "visitor_id", "fact_id", name=op.f("pk_person_fields")),
+        comment="One property of a human that one fact sent: a form, an `identify`, a contact of a CRM. A trusted sender's outranks a page's.",
+    )
+    op.create_table(
+        "record_fields",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "record_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`deal:<space>/<deal ID>`, or `company:<space>/` with `id:`, `domain:` or `name:` and its value.",
+        ),
+        sa.Column(
+            "field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Name of the property, as sent."
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that sent it."
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When the value came to hold. UTC microseconds."),
+        sa.Column(
+            "value", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True, comment="The value as text; null clears."
+        ),
+        sa.PrimaryKeyConstraint("site_id", "record_id", "field", "fact_id", name=op.f("pk_record_fields")),
+        comment="One property of a deal or a company that one fact sent.",
+    )
+    op.create_table(
         "activities",
         sa.Column(
             "site_id",
@@ -742,6 +812,30 @@ def upgrade() -> None:
         comment="Visitors whose spans may have changed. Heavy.",
     )
     op.create_index("ix_spans_queue__site", "spans_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "properties_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_properties_queue")),
+        comment="People, deals and companies whose properties may have changed.",
+    )
+    op.create_index("ix_properties_queue__site", "properties_queue", ["site_id", "queue_id"], unique=False)
     op.create_table(
         "deals_queue",
         sa.Column(
@@ -1068,6 +1162,42 @@ def upgrade() -> None:
     )
     op.create_index("ix_visitor_spans__first_touch", "visitor_spans", ["site_id", "first_touched_at"], unique=False)
     op.create_index("ix_visitor_spans__person", "visitor_spans", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "properties",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="A person, or a record as in `record_fields`.",
+        ),
+        sa.Column(
+            "property",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Name of the property, as sent; empty: the company that a person works for.",
+        ),
+        sa.Column(
+            "value",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Its value as text; of the empty property the company's `record_id`.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it came to hold. UTC microseconds."),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The event or CRM fact that said so.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "holder_id", "property", name=op.f("pk_properties")),
+        comment="What is said of a person, a deal or a company now: the last value of each property that has one.",
+    )
     op.create_table(
         "deals",
         sa.Column(
@@ -1447,6 +1577,18 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "staged_properties",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("property", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("value", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "holder_id", "property"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "staged_deals",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -1601,6 +1743,13 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "dirty_properties",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "holder_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "dirty_deals",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -1653,6 +1802,13 @@ def create_staging() -> None:
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "visitor_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_properties",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "holder_id"),
         prefixes=["UNLOGGED"],
     )
     op.create_table(
@@ -1780,6 +1936,7 @@ def downgrade() -> None:
     op.drop_table("deal_amounts")
     op.drop_table("deal_people")
     op.drop_table("deals")
+    op.drop_table("properties")
     op.drop_table("visitor_spans")
     op.drop_table("crowded_days")
     op.drop_table("key_people")
@@ -1793,6 +1950,7 @@ def downgrade() -> None:
     op.drop_table("journeys_queue")
     op.drop_table("conversions_queue")
     op.drop_table("deals_queue")
+    op.drop_table("properties_queue")
     op.drop_table("spans_queue")
     op.drop_table("identity_queue")
     op.drop_table("touches_queue")
@@ -1801,6 +1959,8 @@ def downgrade() -> None:
     op.drop_table("quarantine")
     op.drop_table("contact_marks")
     op.drop_table("activities")
+    op.drop_table("record_fields")
+    op.drop_table("person_fields")
     op.drop_table("deal_contacts")
     op.drop_table("deal_changes")
     op.drop_table("deal_fields")
@@ -1833,6 +1993,7 @@ def drop_staging() -> None:
     op.drop_table("enqueued_journeys")
     op.drop_table("enqueued_conversions")
     op.drop_table("enqueued_deals")
+    op.drop_table("enqueued_properties")
     op.drop_table("enqueued_spans")
     op.drop_table("enqueued_identity")
     op.drop_table("enqueued_touches")
@@ -1840,6 +2001,7 @@ def drop_staging() -> None:
     op.drop_table("dirty_journeys")
     op.drop_table("dirty_conversions")
     op.drop_table("dirty_deals")
+    op.drop_table("dirty_properties")
     op.drop_table("dirty_spans")
     op.drop_table("dirty_identity")
     op.drop_table("dirty_touches")
@@ -1852,6 +2014,7 @@ def drop_staging() -> None:
     op.drop_table("staged_deal_amounts")
     op.drop_table("staged_deal_people")
     op.drop_table("staged_deals")
+    op.drop_table("staged_properties")
     op.drop_table("staged_visitor_spans")
     op.drop_table("staged_crowded_days")
     op.drop_table("staged_key_people")

@@ -121,7 +121,7 @@ async def test_a_contact_is_seen_with_all_its_keys_and_its_visitor(database: Dat
     shown = [["contact", "ada", "Initech", "Fair"], ["email", "ada@example.com", "Initech", "Fair"], ["phone", "+4930901820", "Initech", "Fair"]]
     await assert_rows(database, tables.contacts, ["kind", "value", "company", "lead_source"], shown)
     [[body]] = [list(row) for row in await _all(database, select(tables.crm_facts.c.body))]
-    assert json.loads(body) == {"id": "ada", "company": "Initech", "lead_source": "Fair", "may_contact": True, "visitor_id": "v1"}
+    assert json.loads(body) == {"id": "ada", "company": {"name": "Initech"}, "lead_source": "Fair", "may_contact": True, "visitor_id": "v1"}
 
 
 async def test_a_contact_is_qualified_with_its_evidence_or_disqualified_with_the_reason(database: Database, crm: Crm, default_site: Site) -> None:

@@ -97,7 +97,7 @@ def _event(chance: random.Random) -> dict[str, Any]:
     if kind < 0.8:
         keys = {"email": f"{person}@example.com", "user_id": f"u-{person}", "phone": f"+4930123450{PEOPLE.index(person)}"}
         named = {name: keys[name] for name in chance.sample(sorted(keys), chance.choice((1, 1, 2)))}
-        return {**page, "type": "form_submit", "form": chance.choice(("demo", "newsletter")), **named}
+        return {**page, "type": "form_submit", "form": chance.choice(("demo", "newsletter")), **named, **_described(chance)}
     if kind < 0.85:
         return {"type": "touch", "email": f"{person}@example.com", "channel": "Events", "source": "fair"}
     return {"type": "deal_closed", "deal": _deal(chance) | {"outcome": chance.choice(("won", "won", "lost"))}}
@@ -125,6 +125,8 @@ def _deal(chance: random.Random) -> dict[str, Any]:
         "stage": chance.choice(("Talks", "Signed", "Dead")),
         "visitor_id": chance.choice((None, *VISITORS)),
         "recurring": chance.choice((None, {"amount": "9.50", "period": "month"})),
+        "company": _company(chance),
+        **_described(chance),
     }
     return {"id": f"d{chance.randrange(4)}"} | {name: value for name, value in fields.items() if chance.random() < 0.4}
 
@@ -136,7 +138,19 @@ def _contact(chance: random.Random) -> dict[str, Any]:
         contact["email"] = f"{person if chance.random() < 0.9 else chance.choice(PEOPLE)}@example.com"
     if chance.random() < 0.2:
         contact["visitor_id"] = chance.choice(VISITORS)
-    return contact
+    if chance.random() < 0.3:
+        contact["company"] = _company(chance)
+    return contact | _described(chance)
+
+
+def _company(chance: random.Random) -> dict[str, Any]:
+    named = {"id": chance.choice((1, 2)), "domain": chance.choice(("acme.example", "initech.example")), "name": "Acme"}
+    return {name: named[name] for name in chance.sample(sorted(named), 2)} | _described(chance)
+
+
+def _described(chance: random.Random) -> dict[str, Any]:
+    """Properties, half of the time: one is changed or cleared."""
+    return chance.choice(({}, {"properties": {chance.choice(("country", "size")): chance.choice((None, "DE", "US", 7, True))}}))
 
 
 def batches(chance: random.Random, facts: list[Fact]) -> Iterator[list[Fact]]:

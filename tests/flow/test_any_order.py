@@ -35,7 +35,7 @@ _few = settings(max_examples=max(2, settings().max_examples // 4), phases=(Phase
 """A seed cannot be made smaller: another one is another story."""
 _LOG = (
     tables.events, tables.sightings, tables.link_keys, tables.crm_facts, tables.deal_fields, tables.deal_changes, tables.deal_contacts,
-    tables.activities, tables.contact_marks, tables.contacts, tables.unlinks, tables.quarantine,
+    tables.person_fields, tables.record_fields, tables.activities, tables.contact_marks, tables.contacts, tables.unlinks, tables.quarantine,
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""What is said of people, deals and companies: the last value of each property."""
