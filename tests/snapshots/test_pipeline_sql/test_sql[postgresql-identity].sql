@@ -144,6 +144,10 @@ FROM enqueued_deals
 WHERE enqueued_deals.site_id = :site_id::VARCHAR COLLATE "C";
 
 DELETE
+FROM enqueued_properties
+WHERE enqueued_properties.site_id = :site_id::VARCHAR COLLATE "C";
+
+DELETE
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id::VARCHAR COLLATE "C";
 
@@ -177,11 +181,11 @@ JOIN link_keys ON link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_key
 JOIN deal_contacts ON deal_contacts.site_id = :site_id::VARCHAR COLLATE "C" AND deal_contacts.link_id = link_keys.link_id) AS anon_1
 WHERE True ON CONFLICT (site_id, space, deal_id) DO NOTHING;
 
-INSERT INTO enqueued_conversions (site_id, person_id, space, deal_id)
-SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
-FROM (SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.person_id AS person_id, ''::VARCHAR AS space, ''::VARCHAR AS deal_id
+INSERT INTO enqueued_properties (site_id, holder_id)
+SELECT DISTINCT anon_1.site_id, anon_1.holder_id
+FROM (SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.person_id AS holder_id
 FROM (SELECT key_people.person_id AS person_id
-FROM (SELECT DISTINCT marked_keys.key_id AS key_id
+FROM (SELECT DISTINCT keys_beside_concerned.key_id AS key_id
 FROM (SELECT dirty_identity.key_id AS key_id
 FROM dirty_identity
 WHERE dirty_identity.site_id = :site_id::VARCHAR COLLATE "C"
@@ -189,13 +193,47 @@ UNION SELECT staged_key_people.key_id AS key_id
 FROM staged_key_people
 WHERE staged_key_people.site_id = :site_id::VARCHAR COLLATE "C") AS concerned
 JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_concerned.key_id = concerned.key_id
-JOIN link_keys AS marked_keys ON marked_keys.site_id = :site_id::VARCHAR COLLATE "C" AND marked_keys.link_id = links_of_concerned.link_id
+JOIN link_keys AS keys_beside_concerned ON keys_beside_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND keys_beside_concerned.link_id = links_of_concerned.link_id
+WHERE EXISTS (SELECT *
+FROM person_fields
+WHERE person_fields.site_id = :site_id::VARCHAR COLLATE "C" AND person_fields.link_id = links_of_concerned.link_id)) AS keys
+JOIN key_people ON key_people.site_id = :site_id::VARCHAR COLLATE "C" AND key_people.key_id = keys.key_id
+UNION SELECT staged_key_people.person_id AS person_id
+FROM (SELECT DISTINCT keys_beside_concerned.key_id AS key_id
+FROM (SELECT dirty_identity.key_id AS key_id
+FROM dirty_identity
+WHERE dirty_identity.site_id = :site_id::VARCHAR COLLATE "C"
+UNION SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id::VARCHAR COLLATE "C") AS concerned
+JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_concerned.key_id = concerned.key_id
+JOIN link_keys AS keys_beside_concerned ON keys_beside_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND keys_beside_concerned.link_id = links_of_concerned.link_id
+WHERE EXISTS (SELECT *
+FROM person_fields
+WHERE person_fields.site_id = :site_id::VARCHAR COLLATE "C" AND person_fields.link_id = links_of_concerned.link_id)) AS keys
+JOIN staged_key_people ON staged_key_people.site_id = :site_id::VARCHAR COLLATE "C" AND staged_key_people.key_id = keys.key_id
+WHERE staged_key_people.is_gone IS false) AS people) AS anon_1
+WHERE True ON CONFLICT (site_id, holder_id) DO NOTHING;
+
+INSERT INTO enqueued_conversions (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.person_id AS person_id, ''::VARCHAR AS space, ''::VARCHAR AS deal_id
+FROM (SELECT key_people.person_id AS person_id
+FROM (SELECT DISTINCT keys_beside_concerned.key_id AS key_id
+FROM (SELECT dirty_identity.key_id AS key_id
+FROM dirty_identity
+WHERE dirty_identity.site_id = :site_id::VARCHAR COLLATE "C"
+UNION SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id::VARCHAR COLLATE "C") AS concerned
+JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_concerned.key_id = concerned.key_id
+JOIN link_keys AS keys_beside_concerned ON keys_beside_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND keys_beside_concerned.link_id = links_of_concerned.link_id
 WHERE EXISTS (SELECT *
 FROM contact_marks
 WHERE contact_marks.site_id = :site_id::VARCHAR COLLATE "C" AND contact_marks.link_id = links_of_concerned.link_id)) AS keys
 JOIN key_people ON key_people.site_id = :site_id::VARCHAR COLLATE "C" AND key_people.key_id = keys.key_id
 UNION SELECT staged_key_people.person_id AS person_id
-FROM (SELECT DISTINCT marked_keys.key_id AS key_id
+FROM (SELECT DISTINCT keys_beside_concerned.key_id AS key_id
 FROM (SELECT dirty_identity.key_id AS key_id
 FROM dirty_identity
 WHERE dirty_identity.site_id = :site_id::VARCHAR COLLATE "C"
@@ -203,7 +241,7 @@ UNION SELECT staged_key_people.key_id AS key_id
 FROM staged_key_people
 WHERE staged_key_people.site_id = :site_id::VARCHAR COLLATE "C") AS concerned
 JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_concerned.key_id = concerned.key_id
-JOIN link_keys AS marked_keys ON marked_keys.site_id = :site_id::VARCHAR COLLATE "C" AND marked_keys.link_id = links_of_concerned.link_id
+JOIN link_keys AS keys_beside_concerned ON keys_beside_concerned.site_id = :site_id::VARCHAR COLLATE "C" AND keys_beside_concerned.link_id = links_of_concerned.link_id
 WHERE EXISTS (SELECT *
 FROM contact_marks
 WHERE contact_marks.site_id = :site_id::VARCHAR COLLATE "C" AND contact_marks.link_id = links_of_concerned.link_id)) AS keys
@@ -220,6 +258,11 @@ INSERT INTO deals_queue (site_id, space, deal_id, received_at)
 SELECT enqueued_deals.site_id, enqueued_deals.space, enqueued_deals.deal_id, :received_at::BIGINT AS anon_1
 FROM enqueued_deals
 WHERE enqueued_deals.site_id = :site_id::VARCHAR COLLATE "C";
+
+INSERT INTO properties_queue (site_id, holder_id, received_at)
+SELECT enqueued_properties.site_id, enqueued_properties.holder_id, :received_at::BIGINT AS anon_1
+FROM enqueued_properties
+WHERE enqueued_properties.site_id = :site_id::VARCHAR COLLATE "C";
 
 INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at::BIGINT AS anon_1
