@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.reports import overlap as overlap_report
 from app.reports import path_length as path_length_report
+from app.reports import paths as paths_report
 from app.reports import time_lag as time_lag_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
+from app.reports.overlap import OverlapFilters
 from app.reports.path_length import PathLengthFilters
+from app.reports.paths import PathFilters
 from app.reports.time_lag import TimeLagFilters
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -32,3 +36,19 @@ async def report_time_lag(request: Request, site: ReadingSite, filters: Annotate
     async with snapshot(request) as connection:
         answer = await time_lag_report.time_lag(connection, site, filters, datetime.now(UTC))
     return csv_file(time_lag_report.as_table(answer, filters), "time-lag") if filters.format == "csv" else answer
+
+
+@router.get("/paths", summary="Top journeys", response_model=None)
+async def report_paths(request: Request, site: ReadingSite, filters: Annotated[PathFilters, Query()]) -> dict[str, Any] | Response:
+    """The sequences of channels that most conversions took, and the share of journeys of the same sequence that converted."""
+    async with snapshot(request) as connection:
+        answer = await paths_report.top_paths(connection, site, filters, datetime.now(UTC))
+    return csv_file(paths_report.as_table(answer), "paths") if filters.format == "csv" else answer
+
+
+@router.get("/overlap", summary="Channels that meet", response_model=None)
+async def report_overlap(request: Request, site: ReadingSite, filters: Annotated[OverlapFilters, Query()]) -> dict[str, Any] | Response:
+    """Which channels meet in the same journeys, and which are alone (`b` is null); a conversion counts under each pair."""
+    async with snapshot(request) as connection:
+        answer = await overlap_report.overlap(connection, site, filters, datetime.now(UTC))
+    return csv_file(overlap_report.as_table(answer), "overlap") if filters.format == "csv" else answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations, groupby
 from statistics import median
 from typing import Any
 
@@ -13,10 +14,12 @@ from sqlalchemy import Select
 from app.attribution.journeys import conversions_by_length
 from app.attribution.question import Question
 from app.db import Database
+from app.reports.overlap_queries import labels_of_journeys, pairs_of_labels
+from app.reports.path_queries import CUT, SEPARATOR, Shape, paths
 from app.reports.time_lag import BUCKETS, conversions_by_lag, lag_quantiles
 from app.sites.site import Site
 from tests.attribution.journey_witness import figures, in_reach, summed_by
-from tests.attribution.ledgers import DAY, Conversion, store, store_labels
+from tests.attribution.ledgers import DAY, Conversion, Touched, store, store_labels
 from tests.attribution.test_credit import CHANNELS, conversions, questions
 
 pytestmark = pytest.mark.anyio
@@ -69,3 +72,52 @@ async def test_quantiles_equal_those_in_python(database: Database, stored: list[
     if lags:
         assert (middle if count % 2 else middle / 2) == median(lags)
         assert ninetieth == next(lag for lag in sorted(lags) if 10 * sum(each <= lag for each in lags) >= 9 * len(lags))
+
+
+def path(touches: list[Touched], shape: Shape) -> list[str]:
+    """The text of a path, none where there is no touch."""
+    steps = [touch.channel for touch in touches]
+    if shape.is_collapsed:
+        runs = [(step, len(list(run))) for step, run in groupby(steps)]
+        steps = [f"{step} ×{times}" if times > 1 else step for step, times in runs]
+    cut = [*steps[: shape.longest], CUT] if len(steps) > shape.longest else steps
+    return [SEPARATOR.join(cut)] if cut else []
+
+
+@given(st.lists(conversions, max_size=6), questions, st.booleans(), st.integers(1, 4))
+async def test_paths_equal_those_in_python(
+    database: Database, stored: list[Conversion], asked: Question, is_collapsed: bool, longest: int
+) -> None:
+    await store(database, stored)
+    shape = Shape("channel", is_collapsed, longest)
+    expected = summed_by(stored, asked, lambda touches: path(touches, shape))
+    statement = paths(asked, shape)
+    async with database.read() as connection:
+        found = (await connection.execute(statement, {**asked.parameters, "limit": 1_000})).all()
+    assert {row.path: (row.millionths, row.minor) for row in found} == expected
+    assert [row.path for row in found] == sorted(expected, key=lambda text: (-expected[text][0], -expected[text][1], text.encode()))
+    assert {row.all_millionths for row in found} <= {sum(each[0] for each in expected.values())}
+
+
+def pairs(touches: list[Touched]) -> list[tuple[str, str]]:
+    return list(combinations(sorted({touch.channel for touch in touches}), 2))
+
+
+def alone(touches: list[Touched]) -> list[str]:
+    channels = {touch.channel for touch in touches}
+    return list(channels) if len(channels) == 1 else []
+
+
+@given(st.lists(conversions, max_size=6), questions)
+async def test_overlap_equals_that_in_python(database: Database, stored: list[Conversion], asked: Question) -> None:
+    await store(database, stored)
+    async with database.read() as connection:
+        found = (await connection.execute(labels_of_journeys(asked, "channel"), {**asked.parameters, "limit": 50})).all()
+        met = (await connection.execute(pairs_of_labels(asked, "channel"), {**asked.parameters, "labels": [*CHANNELS, "Direct"]})).all()
+    assert {(row.one, row.other): (row.millionths, row.minor) for row in met} == summed_by(stored, asked, pairs)
+    by_channel = summed_by(stored, asked, lambda touches: [touch.channel for touch in touches])
+    assert {row.label: (row.millionths, row.minor) for row in found} == by_channel
+    expected = summed_by(stored, asked, alone)
+    assert {row.label: (row.millionths_alone, row.minor_alone) for row in found} == {
+        channel: expected.get(channel, (0, 0)) for channel in by_channel
+    }

@@ -1,0 +1,80 @@
+"""Journeys as sequences: of those who converted, and of those who did not.
+
+A *non-converting journey* is one person's who has no conversion of the kind asked for, at any time, and whose last touch before
+the interval's end lies in the interval. It has the touches within the look-back before that last touch (and, if so asked,
+none that is Direct). So, as with those who converted, the interval decides which journeys count and never cuts one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, and_, bindparam, exists, func, select
+
+from app import tables
+from app.attribution.joins import is_direct, label_of, touch_of, with_labels
+from app.attribution.question import Question
+from app.attribution.reach import is_in_reach
+from app.db import micros
+
+
+def touches_of_sides(question: Question, over: CTE) -> CTE:
+    """A row a touch in reach of a side: `journey` (the side), `position`, `origin_id`. Reads `journey_touches` by primary key."""
+    touch = tables.journey_touches.c
+    joined = with_labels(over.join(tables.journey_touches, touch_of(over.c)), needed=question.exclude_direct)
+    return (
+        select(over.c.side.label("journey"), touch.position, touch.origin_id)
+        .select_from(joined)
+        .where(is_in_reach(question, over.c.ended_at))
+        .cte("touches_of_sides")
+    )
+
+
+def touches_without_conversion(question: Question) -> CTE:
+    """A row a touch of a non-converting journey: `journey` (the person), `position`, `origin_id`.
+
+    Reads all of the site's `touches` up to the interval's end, `visitor_spans` by primary key, and `conversion_people` by
+    `ix_conversion_people__person`.
+    """
+    touches = _touches_of_people(question)
+    row = touches.c
+    lookback = bindparam("lookback", type_=BigInteger)
+    conditions = [row.touched_at >= row.ended_at - lookback]
+    if question.starts_at is not None:
+        conditions.append(row.ended_at >= bindparam("starts_at", type_=BigInteger))
+    joined: Any = touches
+    if question.exclude_direct:
+        joined = touches.outerjoin(tables.origin_labels, label_of(row.origin_id))
+        conditions.append(~is_direct())
+    in_order = (row.touched_at, row.sequence, row.type_rank, row.event_id, row.visitor_id)
+    position = func.row_number().over(partition_by=row.person_id, order_by=in_order)
+    columns = [row.person_id.label("journey"), position.label("position"), row.origin_id]
+    return select(*columns).select_from(joined).where(*conditions).cte("touches_without_conversion")
+
+
+def _touches_of_people(question: Question) -> CTE:
+    """A row a touch, before the interval's end and within a look-back of its beginning, of a person without conversion; `ended_at`
+    is the person's last."""
+    touch, span, person = tables.touches.c, tables.visitor_spans.c, tables.conversion_people.c
+    within = and_(span.visitor_id == touch.visitor_id, span.starts_at <= touch.occurred_at, span.ends_at > touch.occurred_at)
+    has_converted = exists().where(
+        person.site_id == bindparam("site_id"), person.person_id == span.person_id, person.kind == bindparam("kind")
+    )
+    touched_at = micros(touch.occurred_at)
+    conditions = [touch.site_id == bindparam("site_id"), ~has_converted]
+    if question.ends_at is not None:
+        conditions.append(touched_at < bindparam("ends_at", type_=BigInteger))
+    if question.starts_at is not None:
+        conditions.append(touched_at >= bindparam("starts_at", type_=BigInteger) - bindparam("lookback", type_=BigInteger))
+    names = ("visitor_id", "event_id", "sequence", "type_rank", "origin_id")
+    return (
+        select(
+            span.person_id,
+            *(touch[name] for name in names),
+            touched_at.label("touched_at"),
+            func.max(touched_at).over(partition_by=span.person_id).label("ended_at"),
+        )
+        .join_from(tables.touches, tables.visitor_spans, and_(span.site_id == bindparam("site_id"), within))
+        .where(*conditions)
+        .cte("touches_of_people")
+    )

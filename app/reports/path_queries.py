@@ -1,0 +1,92 @@
+"""The texts of paths, built in SQL in the order of the journey, and what is counted under each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, Integer, Select, Text, bindparam, case, cast, func, literal, select, union_all
+
+from app import tables
+from app.attribution.joins import bytewise, dimension, label_of
+from app.attribution.journeys import own_minor, summed
+from app.attribution.ledger import sides
+from app.attribution.paths import touches_of_sides, touches_without_conversion
+from app.attribution.question import Question
+
+SEPARATOR = "\x1f"
+"""Stands between the steps of a path in SQL; a label that holds it shows a space."""
+CUT = "…"
+"""The last step of a path that goes on."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a journey is written: by which dimension, its repeats as one step or not, and how many steps at most."""
+
+    by: str
+    is_collapsed: bool
+    longest: int
+
+
+def paths(question: Question, shape: Shape) -> Select[Any]:
+    """A row a path, the most conversions first: at most `:limit`.
+
+    `millionths` and `minor` of those who converted, and `others`, how many non-converting journeys went the same way. Of all
+    paths, shown or not, `all_paths` is the number; `all_millionths`, `all_minor` and `all_others` are the sums. Reads what
+    `touches_of_sides` and `touches_without_conversion` read.
+    """
+    over = sides(question)
+    converting = _texts(touches_of_sides(question, over), shape, "converting")
+    other = _texts(touches_without_conversion(question), shape, "other")
+    zero = literal(0, BigInteger)
+    every = union_all(
+        select(converting.c.path, over.c.millionths, own_minor(over.c).label("minor"), zero.label("others")).join_from(
+            over, converting, converting.c.journey == over.c.side
+        ),
+        select(other.c.path, zero, zero, func.count()).group_by(other.c.path),
+    ).cte("journeys_of_paths")
+    others = cast(func.sum(every.c.others), BigInteger).label("others")
+    counted = select(every.c.path, *summed(every.c), others).group_by(every.c.path).cte("counted_paths")
+    row = counted.c
+    sums = (cast(func.sum(row[name]).over(), BigInteger).label(f"all_{name}") for name in ("millionths", "minor", "others"))
+    every_one = [func.count().over().label("all_paths"), *sums]
+    order = (row.millionths.desc(), row.minor.desc(), row.others.desc(), bytewise(row.path))
+    return select(*row, *every_one).order_by(*order).limit(bindparam("limit", type_=Integer))
+
+
+def _texts(touches: CTE, shape: Shape, name: str) -> CTE:
+    """A row a journey: its `path`, the steps joined by `SEPARATOR`. `touches` has `journey`, `position` and `origin_id`."""
+    steps = _collapsed(_labelled(touches, shape, name), name) if shape.is_collapsed else _labelled(touches, shape, name)
+    number = func.row_number().over(partition_by=steps.c.journey, order_by=steps.c.position)
+    numbered = select(steps.c.journey, steps.c.text, number.label("number")).cte(f"{name}_steps")
+    row = numbered.c
+    text = case((row.number > shape.longest, CUT), else_=row.text)
+    # SQLite orders what an aggregate joins only as a window.
+    whole: Any = {"partition_by": row.journey, "order_by": row.number, "rows": (None, None)}
+    joined = func.aggregate_strings(text, SEPARATOR).over(**whole)
+    texts = select(row.journey, row.number, joined.label("path")).where(row.number <= shape.longest + 1).cte(f"{name}_texts")
+    return select(texts.c.journey, texts.c.path).where(texts.c.number == 1).cte(f"{name}_paths")
+
+
+def _labelled(touches: CTE, shape: Shape, name: str) -> CTE:
+    label = func.replace(dimension(shape.by), SEPARATOR, " ")
+    joined = touches.outerjoin(tables.origin_labels, label_of(touches.c.origin_id))
+    return select(touches.c.journey, touches.c.position, label.label("text")).select_from(joined).cte(f"{name}_labelled")
+
+
+def _collapsed(labelled: CTE, name: str) -> CTE:
+    """A row a run of the same label: 'Email ×3'."""
+    row = labelled.c
+    in_order: Any = {"partition_by": row.journey, "order_by": row.position}
+    begins = case((row.text.is_distinct_from(func.lag(row.text).over(**in_order)), 1), else_=0)
+    marked = select(*row, begins.label("begins")).cte(f"{name}_marked").c
+    run = func.sum(marked.begins).over(partition_by=marked.journey, order_by=marked.position, rows=(None, 0))
+    runs = select(marked.journey, marked.position, marked.text, run.label("run")).cte(f"{name}_runs").c
+    repeated = runs.text + " ×" + cast(func.count(), Text)
+    text = case((func.count() > 1, repeated), else_=runs.text)
+    return (
+        select(runs.journey, func.min(runs.position).label("position"), text.label("text"))
+        .group_by(runs.journey, runs.run, runs.text)
+        .cte(f"{name}_collapsed")
+    )

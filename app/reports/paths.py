@@ -1,0 +1,74 @@
+"""The journeys that most conversions took, as sequences of channels, and how many of those who went the same way converted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.attribution.ledger import ledger_by_reason
+from app.attribution.question import MILLION
+from app.reports.figures import Figures
+from app.reports.freshness import freshness
+from app.reports.heading import heading
+from app.reports.parameters import MONEY_OF_KIND, Filters, Format, check_kind
+from app.reports.path_queries import CUT, SEPARATOR, Shape, paths
+from app.reports.tables import table_of
+from app.reports.totals import figures, totals
+from app.sites.site import Site
+
+
+class PathFilters(Filters):
+    """`GET /v1/reports/paths`."""
+
+    by: Literal["channel", "source", "medium", "campaign"] = Field("channel", description="What a step of a path is.")
+    collapse: bool = Field(False, description="Write immediate repeats as one step: `Email ×3`.")
+    longest: int = Field(20, ge=1, le=50, description="Steps after which a path is cut (`…`); paths that differ later are one row.")
+    limit: int = Field(50, ge=1, le=1_000, description="Rows; what is left stands under `rest`.")
+    format: Format = "json"
+
+
+async def top_paths(connection: AsyncConnection, site: Site, filters: PathFilters, now: datetime) -> dict[str, Any]:
+    """The report. Unprocessable if there is no such conversion."""
+    question = filters.question(site)
+    await check_kind(connection, site, filters.conversion)
+    statement = paths(question, Shape(filters.by, filters.collapse, filters.longest))
+    found = (await connection.execute(statement, {**question.parameters, "limit": filters.limit})).mappings().all()
+    ledger = (await connection.execute(ledger_by_reason(question), question.parameters)).mappings().all()
+    money, currency = MONEY_OF_KIND.get(filters.conversion), site.settings.currency
+    return {
+        **heading(site, filters, by=filters.by, collapse=filters.collapse),
+        "rows": [_row(row, money, currency) for row in found],
+        "rest": _rest(found, money, currency),
+        "totals": totals(ledger, money, currency) | {"non_converting": found[0]["all_others"] if found else 0},
+        **(await freshness(connection, site, now)).as_dict(),
+    }
+
+
+def as_table(answer: dict[str, Any]) -> str:
+    """The rows as CSV."""
+    return table_of(answer, ("path",), ("non_converting", "conversion_rate"))
+
+
+def _row(row: RowMapping, money: str | None, currency: str) -> dict[str, Any]:
+    steps = row["path"].split(SEPARATOR)
+    went = row["millionths"] // MILLION + row["others"]
+    return {
+        "path": " > ".join(steps),
+        "steps": steps,
+        "is_cut": steps[-1] == CUT,
+        **figures(row).as_dict(money, currency),
+        "non_converting": row["others"],
+        "conversion_rate": round(row["millionths"] / MILLION / went, 4) if went else None,
+    }
+
+
+def _rest(found: Sequence[RowMapping], money: str | None, currency: str) -> dict[str, Any]:
+    """The paths beyond the limit, together."""
+    sums = {name: (found[0][f"all_{name}"] if found else 0) - sum(row[name] for row in found) for name in ("millionths", "minor", "others")}
+    paths_left = found[0]["all_paths"] - len(found) if found else 0
+    return {"paths": paths_left, **Figures(sums["millionths"], sums["minor"]).as_dict(money, currency), "non_converting": sums["others"]}
