@@ -20,10 +20,10 @@ from app.db import micros
 
 def touches_of_sides(question: Question, over: CTE) -> CTE:
     """A row a touch in reach of a side: `journey` (the side), `position`, `origin_id`. Reads `journey_touches` by primary key."""
-    touch = tables.journey_touches.c
-    joined = with_labels(over.join(tables.journey_touches, touch_of(over.c)), needed=question.exclude_direct)
+    touches = question.rows(tables.journey_touches)
+    joined = with_labels(question, over.join(touches, touch_of(touches, over.c)), needed=question.exclude_direct)
     return (
-        select(over.c.side.label("journey"), touch.position, touch.origin_id)
+        select(over.c.side.label("journey"), touches.c.position, touches.c.origin_id)
         .select_from(joined)
         .where(is_in_reach(question, over.c.ended_at))
         .cte("touches_of_sides")
@@ -44,8 +44,9 @@ def touches_without_conversion(question: Question) -> CTE:
         conditions.append(row.ended_at >= bindparam("starts_at", type_=BigInteger))
     joined: Any = touches
     if question.exclude_direct:
-        joined = touches.outerjoin(tables.origin_labels, label_of(row.origin_id))
-        conditions.append(~is_direct())
+        labels = question.rows(tables.origin_labels)
+        joined = touches.outerjoin(labels, label_of(labels, row.origin_id))
+        conditions.append(~is_direct(question))
     in_order = (row.touched_at, row.sequence, row.type_rank, row.event_id, row.visitor_id)
     position = func.row_number().over(partition_by=row.person_id, order_by=in_order)
     columns = [row.person_id.label("journey"), position.label("position"), row.origin_id]
@@ -55,7 +56,7 @@ def touches_without_conversion(question: Question) -> CTE:
 def _touches_of_people(question: Question) -> CTE:
     """A row a touch, before the interval's end and within a look-back of its beginning, of a person without conversion; `ended_at`
     is the person's last."""
-    touch, span, person = tables.touches.c, tables.visitor_spans.c, tables.conversion_people.c
+    touch, span, person = tables.touches.c, tables.visitor_spans.c, question.rows(tables.conversion_people).c
     within = and_(span.visitor_id == touch.visitor_id, span.starts_at <= touch.occurred_at, span.ends_at > touch.occurred_at)
     has_converted = exists().where(
         person.site_id == bindparam("site_id"), person.person_id == span.person_id, person.kind == bindparam("kind")

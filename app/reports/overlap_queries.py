@@ -16,8 +16,9 @@ def _members(question: Question, by: str) -> CTE:
     """A row a side and label that a touch in reach of it has; `labels` is how many the side has."""
     over = sides(question)
     touches = touches_of_sides(question, over)
-    joined = touches.outerjoin(tables.origin_labels, label_of(touches.c.origin_id))
-    distinct = select(touches.c.journey, dimension(by).label("label")).select_from(joined).distinct().cte("labels_of_journeys")
+    names = question.rows(tables.origin_labels)
+    joined = touches.outerjoin(names, label_of(names, touches.c.origin_id))
+    distinct = select(touches.c.journey, dimension(by, names).label("label")).select_from(joined).distinct().cte("labels_of_journeys")
     labels = func.count().over(partition_by=distinct.c.journey)
     return (
         select(*distinct.c, labels.label("labels"), over.c.millionths, own_minor(over.c).label("minor"))

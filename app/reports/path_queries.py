@@ -37,8 +37,8 @@ def paths(question: Question, shape: Shape) -> Select[Any]:
     `touches_of_sides` and `touches_without_conversion` read.
     """
     over = sides(question)
-    converting = _texts(touches_of_sides(question, over), shape, "converting")
-    other = _texts(touches_without_conversion(question), shape, "other")
+    converting = _texts(question, touches_of_sides(question, over), shape, "converting")
+    other = _texts(question, touches_without_conversion(question), shape, "other")
     zero = literal(0, BigInteger)
     every = union_all(
         select(converting.c.path, over.c.millionths, own_minor(over.c).label("minor"), zero.label("others")).join_from(
@@ -55,9 +55,10 @@ def paths(question: Question, shape: Shape) -> Select[Any]:
     return select(*row, *every_one).order_by(*order).limit(bindparam("limit", type_=Integer))
 
 
-def _texts(touches: CTE, shape: Shape, name: str) -> CTE:
+def _texts(question: Question, touches: CTE, shape: Shape, name: str) -> CTE:
     """A row a journey: its `path`, the steps joined by `SEPARATOR`. `touches` has `journey`, `position` and `origin_id`."""
-    steps = _collapsed(_labelled(touches, shape, name), name) if shape.is_collapsed else _labelled(touches, shape, name)
+    labelled = _labelled(question, touches, shape, name)
+    steps = _collapsed(labelled, name) if shape.is_collapsed else labelled
     number = func.row_number().over(partition_by=steps.c.journey, order_by=steps.c.position)
     numbered = select(steps.c.journey, steps.c.text, number.label("number")).cte(f"{name}_steps")
     row = numbered.c
@@ -69,9 +70,10 @@ def _texts(touches: CTE, shape: Shape, name: str) -> CTE:
     return select(texts.c.journey, texts.c.path).where(texts.c.number == 1).cte(f"{name}_paths")
 
 
-def _labelled(touches: CTE, shape: Shape, name: str) -> CTE:
-    label = func.replace(dimension(shape.by), SEPARATOR, " ")
-    joined = touches.outerjoin(tables.origin_labels, label_of(touches.c.origin_id))
+def _labelled(question: Question, touches: CTE, shape: Shape, name: str) -> CTE:
+    labels = question.rows(tables.origin_labels)
+    label = func.replace(dimension(shape.by, labels), SEPARATOR, " ")
+    joined = touches.outerjoin(labels, label_of(labels, touches.c.origin_id))
     return select(touches.c.journey, touches.c.position, label.label("text")).select_from(joined).cte(f"{name}_labelled")
 
 
