@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Select, bindparam, cast, func, literal, or_, select
+from sqlalchemy import CTE, BigInteger, Select, cast, func, literal, or_, select
 
 from app import tables
 from app.attribution.joins import bytewise, dimension, event_of, label_of
 from app.attribution.ledger import sides
 from app.attribution.question import Question
 from app.attribution.reach import reached
-from app.attribution.rules import MODELS, Touch
+from app.attribution.rules import MODELS, weight_of
 from app.attribution.split import split
 
 
@@ -29,22 +29,16 @@ def credit_rows(question: Question, model: str, carried: Sequence[str] = ("origi
     question has no money); and the columns of `journey_touches` that are `carried` (each costs time in every window).
     Touches without weight have no row. Reads what `sides` and `reached` read.
     """
-    labels = question.exclude_direct or model == "last_non_direct"
     over = sides(question)
-    touches = reached(question, over, carried, labels=labels)
+    weight, looked_at = weight_of(MODELS[model])
+    touches = reached(question, over, carried, looked_at)
+    kept = ("side", "position", "direction", *carried)
     quantities = ("millionths", "magnitude") if question.has_money else ("millionths",)
-    parts = split(_weighted(touches, model), ("side", "direction", "position", *carried), quantities)
+    weighted = select(*(touches.c[name] for name in (*kept, *quantities)), weight.label("weight")).select_from(touches).cte("weighted")
+    parts = split(weighted, ("side", "direction", "position", *carried), quantities)
     minor = parts.c.direction * parts.c.magnitude if question.has_money else literal(0, BigInteger)
     columns = [parts.c.side, *(parts.c[name] for name in carried)]
     return select(*columns, parts.c.millionths, minor.label("minor")).cte("credit")
-
-
-def _weighted(touches: CTE, model: str) -> CTE:
-    c = touches.c
-    touch = Touch(c.is_first, c.is_last, c.is_last_non_direct, c.length, c.age, bindparam("half_life", type_=BigInteger))
-    seen = ("is_first", "is_last", "is_last_non_direct", "length", "age")
-    kept = [column for column in c if column.name not in seen]
-    return select(*kept, MODELS[model](touch).label("weight")).cte("weighted")
 
 
 def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:

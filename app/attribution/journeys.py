@@ -38,7 +38,7 @@ def journeys(question: Question) -> CTE:
     over = sides(question)
     touches = question.rows(tables.journey_touches)
     touch = touches.c
-    in_reach = and_(touch.position.is_not(None), is_in_reach(question, over.c.ended_at))
+    in_reach = and_(touch.position.is_not(None), is_in_reach(question, over.c))
     joined = with_labels(question, over.outerjoin(touches, touch_of(touches, over.c)), needed=question.exclude_direct)
     measured = (
         select(
@@ -51,7 +51,7 @@ def journeys(question: Question) -> CTE:
         .group_by(over.c.side)
         .cte("measured")
     )
-    lag = over.c.ended_at - measured.c.first_touched_at
+    lag = micros(over.c.occurred_at) - measured.c.first_touched_at
     names = ("kind", "holder_id", "fact_id", "millionths")
     figures = [*(over.c[name] for name in names), own_minor(over.c).label("minor")]
     return (

@@ -6,6 +6,7 @@ the net after it (to be added) and, where there was one, the net before it (to b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import CTE, BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, func, literal, or_, select, union_all
@@ -34,8 +35,8 @@ def sides(question: Question) -> CTE:
     """A row a side of a ledger entry: what is to be split over the touches of its conversion.
 
     `millionths` of a conversion; `magnitude` of money in minor units, and the `direction` (1 or −1) in which it counts;
-    `currency` and `is_convertible`, whether it is the site's own. A side is named by a bare number, which sorts faster
-    than a key of three texts.
+    `currency` and `is_convertible`, whether it is the site's own; the times of the conversion and its milestones. A side
+    is named by a bare number, which sorts faster than a key of three texts.
     Reads `ledger_entries` as `counted` says, and `conversions` by primary key.
     """
     entries, conversions = question.rows(tables.ledger_entries), question.rows(tables.conversions)
@@ -47,7 +48,7 @@ def sides(question: Question) -> CTE:
         select(
             func.row_number().over().label("side"),
             *(entry[name] for name in KEY),
-            micros(conversion.occurred_at).label("ended_at"),
+            *(conversion[name] for name in ("occurred_at", "lead_at", "opportunity_at")),
             conversion.has_people,
             conversion.currency,
             is_convertible.label("is_convertible"),
@@ -67,6 +68,7 @@ def ledger_by_reason(question: Question) -> Select[Any]:
     """A row a reason and currency: `millionths` and `minor` of all that is counted. Reason null: touches earned it.
 
     Money in another currency than the site's stands in the rows where `is_convertible` is false, in its own minor units.
+    `early_millionths` is the part whose first touch, of whatever channel, lies before the look-back.
     Reads what `sides` reads, `journeys` and `journey_touches` by primary key, `visitor_spans` by `ix_visitor_spans__first_touch`.
     """
     over = sides(question)
@@ -74,8 +76,10 @@ def ledger_by_reason(question: Question) -> Select[Any]:
     keyed = [reason.label("reason"), over.c.is_convertible, over.c.currency]
     journeys = question.rows(tables.journeys)
     joined = over.outerjoin(journeys, same_conversion(journeys.c, over.c))
-    outcome = select(*keyed, over.c.millionths, (over.c.direction * over.c.magnitude).label("minor")).select_from(joined).cte("outcomes")
-    sums = [cast(func.sum(outcome.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
+    minor = (over.c.direction * over.c.magnitude).label("minor")
+    early = case((_began_before_lookback(question, over), over.c.millionths), else_=0).label("early_millionths")
+    outcome = select(*keyed, over.c.millionths, minor, early).select_from(joined).cte("outcomes")
+    sums = [cast(func.sum(outcome.c[name]), BigInteger).label(name) for name in ("millionths", "minor", "early_millionths")]
     keys = [outcome.c.reason, outcome.c.is_convertible, outcome.c.currency]
     return select(*keys, *sums).group_by(*keys)
 
@@ -89,22 +93,38 @@ def _reason(question: Question, over: CTE) -> ColumnElement[str | None]:
     )
     first_touched_at = question.rows(tables.journeys).c.first_touched_at
     has_none = first_touched_at.is_(None)
-    is_early = or_(first_visit.is_(None), over.c.ended_at < first_visit)
-    any_channel = Question(**{**vars(question), "exclude_direct": False})
+    is_early = or_(first_visit.is_(None), micros(over.c.occurred_at) < first_visit)
+    any_channel = replace(question, exclude_direct=False)
+    any_time = replace(any_channel, touches_until="close")
     # A first touch within the look-back is in reach: the common case, told without looking at any touch.
-    is_recent = micros(first_touched_at) >= over.c.ended_at - bindparam("lookback", type_=BigInteger)
+    is_recent = ~_began_before_lookback(question, over)
+    if question.touches_until != "close":
+        is_recent = and_(is_recent, first_touched_at <= over.c[f"{question.touches_until}_at"])
     return case(
         *([] if question.exclude_direct else [(is_recent, None)]),
         (is_reached(question, over), None),
         (~over.c.has_people, "no_contact"),
         (and_(has_none, is_early), "before_tracking_began"),
         (has_none, "no_touch"),
-        (~is_reached(any_channel, over), "outside_lookback"),
+        (~is_reached(any_time, over), "outside_lookback"),
+        *([] if question.touches_until == "close" else _late(any_channel, over)),
         else_="only_direct",
     )
+
+
+def _late(any_channel: Question, over: CTE) -> list[tuple[ColumnElement[bool], str]]:
+    """Why no touch came by the milestone up to which touches take part."""
+    milestone = over.c[f"{any_channel.touches_until}_at"]
+    return [(milestone.is_(None), "no_milestone"), (~is_reached(any_channel, over), "after_milestone")]
+
+
+def _began_before_lookback(question: Question, over: CTE) -> ColumnElement[bool]:
+    """Whether the first touch of a journey, of whatever channel, lies before the look-back; null where there is none."""
+    first_touched_at = question.rows(tables.journeys).c.first_touched_at
+    return micros(first_touched_at) < micros(over.c.occurred_at) - bindparam("lookback", type_=BigInteger)
 
 
 def is_reached(question: Question, over: CTE) -> ColumnElement[bool]:
     touches = question.rows(tables.journey_touches)
     labelled = with_labels(question, touches, needed=question.exclude_direct)
-    return exists().select_from(labelled).where(touch_of(touches, over.c), is_in_reach(question, over.c.ended_at)).correlate(over)
+    return exists().select_from(labelled).where(touch_of(touches, over.c), is_in_reach(question, over.c)).correlate(over)

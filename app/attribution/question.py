@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import FromClause, Table
 
@@ -11,7 +11,7 @@ MILLION = 1_000_000
 DIMENSIONS = ("channel", "source", "medium", "campaign", "term", "content", "landing_page", "referrer")
 """What credit can be grouped by."""
 
-REASONS = ("no_contact", "before_tracking_began", "no_touch", "outside_lookback", "only_direct")
+REASONS = ("no_contact", "before_tracking_began", "no_touch", "outside_lookback", "no_milestone", "after_milestone", "only_direct")
 """Why no touch earned a conversion, in the order in which they are tried."""
 
 
@@ -26,6 +26,8 @@ class Question:
     lookback_seconds: int
     half_life_seconds: int
     exclude_direct: bool = False
+    touches_until: Literal["close", "opportunity", "lead"] = "close"
+    """Only touches at or before this milestone of the conversion take part."""
     has_money: bool = True
     """Whether to split money at all: leads and goals have none."""
     starts_at: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, or_, select, tuple_
@@ -11,7 +12,6 @@ from app.attribution.joins import DIRECT, KEY, dimension
 from app.attribution.ledger import counted
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
-from app.db import micros
 
 LABELS = ("channel", "source", "medium", "campaign", "term", "content", "referrer")
 """Dimensions that an origin's label gives."""
@@ -142,7 +142,7 @@ def _has_touch(question: Question, labels: dict[str, str]) -> ColumnElement[bool
     return (
         exists()
         .select_from(touches.outerjoin(label, and_(_site(label.c), label.c.origin_id == touch.origin_id)))
-        .where(_same(touch, conversion), is_in_reach(question, micros(conversion.occurred_at)), *named)
+        .where(_same(touch, conversion), is_in_reach(question, conversion), *named)
     )
 
 
@@ -162,11 +162,14 @@ def _named(columns: Any) -> list[ColumnElement[bool]]:
 
 
 def touches_of_conversion(question: Question) -> Select[Any]:
-    """A row a touch of the conversion's whole journey, in order: its labels, its page, whose span it lies in, and whether it is
-    in the look-back (`is_recent`) and Direct. Index: the primary keys of all that it reads."""
+    """A row a touch of the conversion's whole journey, in order: its labels, its page, whose span it lies in, whether it is in
+    the look-back (`is_recent`), there and not too late for `touches_until` (`is_in_time`), and whether it is Direct.
+
+    Index: the primary keys of all that it reads.
+    """
     touches, conversions, labels = (question.rows(table) for table in (tables.journey_touches, tables.conversions, tables.origin_labels))
     touch, conversion, label, event, span = touches.c, conversions.c, labels.c, tables.events.c, tables.visitor_spans.c
-    any_channel = Question(**{**vars(question), "exclude_direct": False})
+    any_channel = replace(question, exclude_direct=False)
     joined = (
         touches.join(conversions, _same(conversion, touch))
         .outerjoin(labels, and_(_site(label), label.origin_id == touch.origin_id))
@@ -191,7 +194,8 @@ def touches_of_conversion(question: Question) -> Select[Any]:
             label.rule,
             event.type,
             span.person_id,
-            is_in_reach(any_channel, micros(conversion.occurred_at)).label("is_recent"),
+            is_in_reach(replace(any_channel, touches_until="close"), conversion).label("is_recent"),
+            is_in_reach(any_channel, conversion).label("is_in_time"),
             (func.coalesce(label.channel, "") == DIRECT).label("is_direct"),
         )
         .select_from(joined)

@@ -27,6 +27,8 @@ REASONS_IN_WORDS = {
     "before_tracking_began": "it happened before the first visit to the site was recorded",
     "no_touch": "none of its people was ever seen on the site before it",
     "outside_lookback": "every touch lies further back than the look-back",
+    "no_milestone": "it has no milestone of the kind up to which touches were asked for",
+    "after_milestone": "every touch in the look-back came after the milestone up to which touches were asked for",
     "only_direct": "every touch in the look-back is Direct, which was excluded",
 }
 
@@ -50,7 +52,7 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
     people = await people_by_conversion(connection, question, [row])
     credit = await _credit(connection, question, filters.model)
     uncredited = await _uncredited(connection, question)
-    reached = [touch for touch in touches if touch["is_recent"] and not (filters.exclude_direct and touch["is_direct"])]
+    reached = [touch for touch in touches if touch["is_in_time"] and not (filters.exclude_direct and touch["is_direct"])]
     missed = [touch for touch in touches if touch not in reached]
     shown = [_touch(touch, _milestones(touch, reached, row)) | _earned(touch, credit, row, site) for touch in reached]
     return {
@@ -58,10 +60,11 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
         "model": filters.model,
         "lookback_days": asked.lookback(site),
         "exclude_direct": filters.exclude_direct,
+        "touches_until": filters.touches_until,
         "currency": site.settings.currency,
         "settings_version": site.settings_version,
         "touches": shown,
-        "left_out": [_touch(touch, []) | {"reason": "direct_excluded" if touch["is_recent"] else "outside_lookback"} for touch in missed],
+        "left_out": [_touch(touch, []) | {"reason": _why_left_out(touch)} for touch in missed],
         "left_out_by_cap": await connection.scalar(queries.cap_of_conversion(question), parameters) or 0,
         "uncredited": uncredited,
         "identity": await _identity(connection, question, parameters),
@@ -92,6 +95,12 @@ def _touch(touch: RowMapping, milestones: list[str]) -> dict[str, Any]:
         "person_id": touch["person_id"] and ids.public(touch["person_id"]),
         "milestones": milestones,
     }
+
+
+def _why_left_out(touch: RowMapping) -> str:
+    if not touch["is_recent"]:
+        return "outside_lookback"
+    return "direct_excluded" if touch["is_in_time"] else "after_milestone"
 
 
 def _earned(touch: RowMapping, credit: dict[tuple[str, str], Figures], row: RowMapping, site: Site) -> dict[str, object]:

@@ -19,5 +19,6 @@ def heading(site: Site, filters: Filters, **asked: object) -> dict[str, Any]:
         "currency": site.settings.currency,
         "lookback_days": filters.lookback(site),
         "exclude_direct": filters.exclude_direct,
+        "touches_until": filters.touches_until,
         "settings_version": site.settings_version,
     }

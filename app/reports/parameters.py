@@ -112,6 +112,9 @@ class Filters(Interval):
     )
     lookback_days: Lookback | None = Field(None, description="Look-back before each conversion; absent: the site's for this kind.")
     exclude_direct: bool = Field(False, description="Leave Direct touches out of journeys.")
+    touches_until: Literal["close", "opportunity", "lead"] = Field(
+        "close", description="Only touches at or before this milestone of the conversion take part; `close`: all."
+    )
     half_life_days: float | None = Field(None, gt=0, le=365, description="Half-life of `time_decay`; absent: the site's.")
 
     def question(self, site: Site) -> Question:
@@ -124,6 +127,7 @@ class Filters(Interval):
             lookback_seconds=self.lookback(site) * _DAY_SECONDS,
             half_life_seconds=max(1, round((self.half_life_days or site.settings.half_life_days) * _DAY_SECONDS)),
             exclude_direct=self.exclude_direct,
+            touches_until=self.touches_until,
             has_money=self.conversion in MONEY_OF_KIND,
             starts_at=starts_at,
             ends_at=ends_at,

@@ -45,6 +45,9 @@ class Conversion:
     currency: str | None = "USD"
     has_people: bool = True
     occurred_at: int = NOON
+    lead_age: int | None = None
+    """Microseconds from the lead to the conversion; None: no lead."""
+    opportunity_age: int | None = None
     older_touch_at: int | None = None
     """The first touch, where it lies beyond what a journey stores."""
 
@@ -72,7 +75,8 @@ async def store(database: Database, conversions: Iterable[Conversion], tracking_
     for number, conversion in enumerate(conversions):
         key = {"site_id": "default", "kind": "customer", "holder_id": "generic", "fact_id": f"d{number}"}
         rows[tables.conversions].append(
-            {**key, "occurred_at": conversion.occurred_at, "currency": conversion.currency, "has_people": conversion.has_people}
+            {**key, "occurred_at": conversion.occurred_at, "currency": conversion.currency, "has_people": conversion.has_people,
+             "lead_at": _before(conversion, conversion.lead_age), "opportunity_at": _before(conversion, conversion.opportunity_age)}
         )
         rows[tables.journeys].append({**key, "first_touched_at": conversion.first_touched_at, "touches_left_out": 0})
         rows[tables.ledger_entries] += [
@@ -95,6 +99,10 @@ async def store(database: Database, conversions: Iterable[Conversion], tracking_
             await connection.execute(delete(table))
             if of_table:
                 await connection.execute(insert(table), of_table)
+
+
+def _before(conversion: Conversion, age: int | None) -> int | None:
+    return None if age is None else conversion.occurred_at - age
 
 
 async def store_labels(database: Database, channels: Iterable[str]) -> None:

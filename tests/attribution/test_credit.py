@@ -55,6 +55,16 @@ def journey(*channels: str, days: Sequence[float] = (), **other: Any) -> Convers
 
 MILLION = (1_000_000, 10_000)
 
+MILESTONES = journey("Email", "Paid Search", "Direct", "Email", "Referral", "Paid Search", lead_age=3 * DAY + 1, opportunity_age=DAY)
+"""First Email, lead Direct, opportunity and last Paid Search; the rest Paid Search, Email, Referral."""
+OF_MILESTONES = {
+    "u_shaped": {"Email": (450_000, 4_500), "Paid Search": (100_000, 1_000), "Direct": (400_000, 4_000), "Referral": (50_000, 500)},
+    "w_shaped": {"Email": (333_333, 3_333), "Paid Search": (333_334, 3_334), "Direct": (300_000, 3_000), "Referral": (33_333, 333)},
+    "full_path": {"Email": (258_333, 2_583), "Paid Search": (483_334, 4_834), "Direct": (225_000, 2_250), "Referral": (33_333, 333)},
+    "j_shaped": {"Email": (250_000, 2_500), "Paid Search": (650_000, 6_500), "Direct": (50_000, 500), "Referral": (50_000, 500)},
+    "inverse_j_shaped": {"Email": (650_000, 6_500), "Paid Search": (250_000, 2_500), "Direct": (50_000, 500), "Referral": (50_000, 500)},
+}
+
 EDGES: list[tuple[str, Conversion, dict[str, tuple[int, int]]]] = [
     *[(model, journey("Email"), {"Email": MILLION}) for model in MODELS],
     *[(model, journey("Direct"), {"Direct": MILLION}) for model in MODELS],
@@ -82,6 +92,22 @@ EDGES: list[tuple[str, Conversion, dict[str, tuple[int, int]]]] = [
     # A half-life between them: one to two. The claims to the last unit decide, not the order.
     ("time_decay", journey("Email", "Referral", days=(8, 1)), {"Referral": (666_667, 6_667), "Email": (333_333, 3_333)}),
     ("time_decay", journey("Email", "Referral", days=(3, 3)), {"Referral": (500_000, 5_000), "Email": (500_000, 5_000)}),
+    *[(model, MILESTONES, expected) for model, expected in OF_MILESTONES.items()],
+    # No lead: what is left keeps its proportions.
+    ("u_shaped", journey("Email", "Direct", "Referral"), {"Email": (666_667, 6_667), "Direct": (166_667, 1_667), "Referral": (166_666, 1_666)}),
+    ("w_shaped", journey("Email", "Direct"), {"Email": (750_000, 7_500), "Direct": (250_000, 2_500)}),
+    # A lead before any touch in reach is a missing one; one at the instant of a touch is held by it.
+    ("u_shaped", journey("Email", "Direct", lead_age=2 * DAY + 1), {"Email": (666_667, 6_667), "Direct": (333_333, 3_333)}),
+    ("u_shaped", journey("Email", "Direct", lead_age=2 * DAY), {"Email": (800_000, 8_000), "Direct": (200_000, 2_000)}),
+    # Every touch holds a milestone: nothing is left for the rest.
+    ("full_path", journey("Email", "Direct", lead_age=DAY, opportunity_age=0), {"Email": (250_000, 2_500), "Direct": (750_000, 7_500)}),
+    # An opportunity that was opened before its lead asked for anything.
+    (
+        "w_shaped",
+        journey("Email", "Direct", "Referral", lead_age=0, opportunity_age=2 * DAY),
+        {"Email": (333_334, 3_334), "Direct": (333_333, 3_333), "Referral": (333_333, 3_333)},
+    ),
+    ("j_shaped", journey("Email", "Direct"), {"Email": (250_000, 2_500), "Direct": (750_000, 7_500)}),
     # Fifty half-lives: nothing is left of it, and nothing underflows.
     ("time_decay", journey("Email", "Referral", days=(351, 1)), {"Referral": MILLION}),
 ]
@@ -200,10 +226,13 @@ def ledgers(draw: st.DrawFn) -> list[Entry]:
     return [Entry(before, after, int(at == 0), draw(moments)) for at, (before, after) in enumerate(pairwise(nets))]
 
 
-conversions = st.builds(Conversion, touches, ledgers(), st.sampled_from([None, "USD", "USD", "EUR"]), st.booleans(), moments, st.none())
+ages = st.one_of(st.none(), st.integers(0, 5).map(lambda days: days * DAY), st.integers(0, 9 * DAY))
+currencies = st.sampled_from([None, "USD", "USD", "EUR"])
+conversions = st.builds(Conversion, touches, ledgers(), currencies, st.booleans(), moments, ages, ages, st.none())
 questions = st.builds(
     question,
     exclude_direct=st.booleans(),
+    touches_until=st.sampled_from(["close", "close", "opportunity", "lead"]),
     lookback_seconds=st.sampled_from([86_400, 3 * 86_400, 90 * 86_400, 730 * 86_400]),
     half_life_seconds=st.sampled_from([60, 86_400, 7 * 86_400]),
     starts_at=st.one_of(st.none(), moments),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from app.attribution.rules import MODELS
 from app.db import Database
 from app.sites.site import Site
 from tests.attribution.ledgers import DAY, NOON, Conversion, Entry, Touched, store, store_labels
@@ -43,6 +44,7 @@ async def test_the_answer_is_a_closed_ledger(client: httpx.AsyncClient) -> None:
         "currency": "USD",
         "lookback_days": 365,
         "exclude_direct": False,
+        "touches_until": "close",
         "settings_version": 1,
         "rebuilding": None,
         "rows": [
@@ -68,11 +70,11 @@ async def test_the_answer_is_a_closed_ledger(client: httpx.AsyncClient) -> None:
 
 async def test_all_models_side_by_side_and_several_dimensions(client: httpx.AsyncClient) -> None:
     answer = (await client.get(PATH, headers=READER, params={"model": "all", "by": "channel,source"})).json()
-    assert list(answer["models"]) == ["first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based"]
+    assert list(answer["models"]) == [*MODELS]
     assert answer["models"]["first_touch"]["rows"] == [{"channel": "Email", "source": "email", "conversions": 2, "revenue": "100.00"}]
     assert answer["models"]["time_decay"]["half_life_days"] == 7
     totals = [report["totals"] for report in answer["models"].values()]
-    assert totals == [totals[0]] * 6
+    assert totals == [totals[0]] * len(MODELS)
 
 
 async def test_csv_has_no_cell_that_runs(client: httpx.AsyncClient) -> None:
@@ -115,6 +117,9 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"lookback_days": "0"}, "lookback_days"),
     ({"lookback_days": "731"}, "lookback_days"),
     ({"half_life_days": "nan"}, "half_life_days"),
+    ({"half_life_days": "0"}, "greater than 0"),
+    ({"half_life_days": "366"}, "less than or equal to 365"),
+    ({"touches_until": "mql"}, "'close', 'opportunity' or 'lead'"),
     ({"format": "xml"}, "csv"),
     ({"lookback": "30"}, "lookback"),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from app.attribution.rules import MODELS
 from app.db import Database
 from app.sites.site import Site
 from tests.reports.story import READER, form, get, tell, visit, won
@@ -116,7 +117,7 @@ async def test_a_conversion_without_touches_says_why(client: httpx.AsyncClient) 
 
 
 async def test_explanation_and_report_are_one_statement(client: httpx.AsyncClient) -> None:
-    for model in ("first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based"):
+    for model in MODELS:
         explained = [
             (await get(client, f"/v1/conversions/{await conversion_id(client, deal)}/explain", model=model))["touches"]
             for deal in ("d1", "d2")

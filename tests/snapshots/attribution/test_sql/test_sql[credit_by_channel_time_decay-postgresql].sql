@@ -1,21 +1,21 @@
 WITH signs AS
 (SELECT 1::INTEGER AS sign UNION ALL SELECT -1::INTEGER AS anon_1),
 sides AS
-(SELECT row_number() OVER () AS side, ledger_entries.kind AS kind, ledger_entries.holder_id AS holder_id, ledger_entries.fact_id AS fact_id, conversions.occurred_at AS ended_at, conversions.has_people AS has_people, conversions.currency AS currency, conversions.currency IS NULL OR conversions.currency = :currency::VARCHAR AS is_convertible, CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.counts * 1000000::BIGINT ELSE 0::INTEGER END AS millionths, abs(CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END) AS magnitude, signs.sign * CASE WHEN (CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END < 0::BIGINT) THEN -1::INTEGER ELSE 1::INTEGER END AS direction
+(SELECT row_number() OVER () AS side, ledger_entries.kind AS kind, ledger_entries.holder_id AS holder_id, ledger_entries.fact_id AS fact_id, conversions.occurred_at AS occurred_at, conversions.lead_at AS lead_at, conversions.opportunity_at AS opportunity_at, conversions.has_people AS has_people, conversions.currency AS currency, conversions.currency IS NULL OR conversions.currency = :currency::VARCHAR AS is_convertible, CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.counts * 1000000::BIGINT ELSE 0::INTEGER END AS millionths, abs(CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END) AS magnitude, signs.sign * CASE WHEN (CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END < 0::BIGINT) THEN -1::INTEGER ELSE 1::INTEGER END AS direction
 FROM ledger_entries
 JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind = ledger_entries.kind AND conversions.holder_id = ledger_entries.holder_id AND conversions.fact_id = ledger_entries.fact_id
 JOIN signs ON signs.sign = 1::INTEGER OR ledger_entries.before_minor != 0::BIGINT
 WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = :kind::VARCHAR COLLATE "C" AND ledger_entries.counted_at >= :starts_at::BIGINT AND ledger_entries.counted_at < :ends_at::BIGINT),
 reached AS
-(SELECT sides.side AS side, sides.millionths AS millionths, CASE WHEN sides.is_convertible THEN sides.magnitude ELSE 0::INTEGER END AS magnitude, sides.direction AS direction, journey_touches.position AS position, journey_touches.origin_id AS origin_id, journey_touches.position = min(journey_touches.position) OVER (PARTITION BY sides.side) AS is_first, journey_touches.position = max(journey_touches.position) OVER (PARTITION BY sides.side) AS is_last, journey_touches.position = coalesce(max(journey_touches.position) OVER (PARTITION BY sides.side), max(journey_touches.position) OVER (PARTITION BY sides.side)) AS is_last_non_direct, count(*) OVER (PARTITION BY sides.side) AS length, max(journey_touches.occurred_at) OVER (PARTITION BY sides.side) - journey_touches.occurred_at AS age
+(SELECT sides.side AS side, sides.millionths AS millionths, CASE WHEN sides.is_convertible THEN sides.magnitude ELSE 0::INTEGER END AS magnitude, sides.direction AS direction, journey_touches.position AS position, journey_touches.origin_id AS origin_id, max(journey_touches.occurred_at) OVER (PARTITION BY sides.side) - journey_touches.occurred_at AS age
 FROM sides
 JOIN journey_touches ON journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id
-WHERE journey_touches.occurred_at >= sides.ended_at - :lookback::BIGINT),
+WHERE journey_touches.occurred_at >= sides.occurred_at - :lookback::BIGINT),
 weighted AS
-(SELECT reached.side AS side, reached.millionths AS millionths, reached.magnitude AS magnitude, reached.direction AS direction, reached.position AS position, reached.origin_id AS origin_id, CAST(floor(1000000.0 * power(2.0, greatest((-CAST(reached.age AS DOUBLE PRECISION)) / CAST(CAST(:half_life::BIGINT AS DOUBLE PRECISION) AS DOUBLE PRECISION), -64.0)) + 0.5) AS BIGINT) AS weight
+(SELECT reached.side AS side, reached.position AS position, reached.direction AS direction, reached.origin_id AS origin_id, reached.millionths AS millionths, reached.magnitude AS magnitude, CAST(floor(1000000.0 * power(2.0, greatest((-CAST(age AS DOUBLE PRECISION)) / CAST(CAST(:half_life::BIGINT AS DOUBLE PRECISION) AS DOUBLE PRECISION), -64.0)) + 0.5) AS BIGINT) AS weight
 FROM reached),
 totalled AS
-(SELECT weighted.side AS side, weighted.millionths AS millionths, weighted.magnitude AS magnitude, weighted.direction AS direction, weighted.position AS position, weighted.origin_id AS origin_id, weighted.weight AS weight, CAST(sum(weighted.weight) OVER (PARTITION BY weighted.side) AS BIGINT) AS total
+(SELECT weighted.side AS side, weighted.position AS position, weighted.direction AS direction, weighted.origin_id AS origin_id, weighted.millionths AS millionths, weighted.magnitude AS magnitude, weighted.weight AS weight, CAST(sum(weighted.weight) OVER (PARTITION BY weighted.side) AS BIGINT) AS total
 FROM weighted
 WHERE weighted.weight > 0::BIGINT),
 shared AS
