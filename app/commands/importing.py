@@ -14,7 +14,7 @@ from rich.progress import TextColumn
 
 from app import money
 from app.commands.running import opened_or_made, run, site_of
-from app.commands.terminal import fail, note, progress_bar, say
+from app.commands.terminal import counted, fail, note, progress_bar, say
 from app.imports.delivery import DatabaseDoor, Door, HttpDoor, NotDelivered, Result, deliver
 from app.imports.paths import Tally, journeys
 from app.imports.records import Record, UnreadableFile, csv_rows, json_lines
@@ -88,7 +88,8 @@ async def _door(site_id: str, url: str | None, key: str | None) -> AsyncIterator
 
 
 def _summarise(result: Result) -> None:
-    say(f"{result.accepted:,} events stored, {result.duplicates:,} were there already, {len(result.rejected):,} lines rejected.")
+    stored, rejected = counted(result.accepted, "event"), counted(len(result.rejected), "line")
+    say(f"{stored} stored, {result.duplicates:,} were there already, {rejected} rejected.")
     for rejected in result.rejected[:_REJECTIONS_SHOWN]:
         note(f"line {rejected.line}: {rejected.reason}")
     if len(result.rejected) > _REJECTIONS_SHOWN:
@@ -96,7 +97,10 @@ def _summarise(result: Result) -> None:
 
 
 def _summarise_paths(tally: Tally, currency: str) -> None:
-    say(f"{tally.rows:,} paths: {tally.journeys:,} journeys with {tally.touches:,} touches, {tally.conversions:,} of them converted.")
+    say(
+        f"{counted(tally.rows, 'path')}: {counted(tally.journeys, 'journey')} with {counted(tally.touches, 'touch', 'touches')}, "
+        f"{tally.conversions:,} of them converted."
+    )
     say(
         f"Value {tally.value} {currency}, stored as {money.as_decimal_text(tally.value_minor, currency)}: "
         f"rounding each row to minor units took away {tally.lost_to_rounding(currency)}."

@@ -50,6 +50,8 @@ def check_site(site_id: str) -> None:
     async def check() -> list[pipeline.Difference]:
         async with opened() as database:
             site = await site_of(database, site_id)
+            if under_way := await pipeline.rebuild_progress(database, site_id):
+                note(f"A rebuild is under way, in stage {under_way['stage']}: what it has yet to reach may differ. Check again after it.")
             with progress_bar() as progress:
                 bars = {stage.name: progress.add_task(f"Checking {stage.name}", total=None, visible=False) for stage in pipeline.STAGES}
                 return await pipeline.check(database, site, lambda stage, keys: progress.update(bars[stage], advance=keys, visible=True))

@@ -39,6 +39,11 @@ def _printable(cell: str) -> Text:
     return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cell))
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 line`, `1,200 lines`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def say(text: str) -> None:
     """A result."""
     typer.echo(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typer.testing import Result
 from app import tables
 from app.db import Database
 from app.main import create_app
-from app.pipeline import run_until_idle
+from app.pipeline import run_until_idle, start_rebuild
 from app.settings import Settings
 
 Command = Callable[..., Result]
@@ -33,11 +34,11 @@ def test_a_file_of_events_is_safe_to_repeat(command: Command, tmp_path: Path) ->
     good = {"type": "visit", "visitor_id": "v1", "occurred_at": "2026-03-02T09:00:00Z", "url": "https://shop.example/"}
     (tmp_path / "events.jsonl").write_text(f"{json.dumps(good)}\nnot json\n{json.dumps({**good, 'visitor_id': 'v2'})}\n")
     first = command("import", "events.jsonl")
-    assert "2 events stored, 0 were there already, 1 lines rejected." in first.stdout
+    assert "2 events stored, 0 were there already, 1 line rejected." in first.stdout
     assert "line 2: not JSON" in first.stderr
     assert first.exit_code == 1
     again = command("import", "events.jsonl")
-    assert "0 events stored, 2 were there already, 1 lines rejected." in again.stdout
+    assert "0 events stored, 2 were there already, 1 line rejected." in again.stdout
     assert command("quarantine", "list").stdout.count("not JSON") == 1
 
 
@@ -83,8 +84,17 @@ def test_check_names_what_is_not_as_the_log_says(command: Command, tmp_path: Pat
     checked = command("check")
     assert checked.exit_code == 1
     assert "\ndeals\tdeals\t" in checked.stdout
+    anyio.run(begin_rebuild, database_url)
+    assert "A rebuild is under way, in stage touches" in command("check").stderr
     assert command("rebuild").exit_code == 0
-    assert command("check").exit_code == 0
+    checked = command("check")
+    assert (checked.exit_code, "under way" in checked.stderr) == (0, False)
+
+
+async def begin_rebuild(database_url: str) -> None:
+    database = Database(database_url)
+    await start_rebuild(database, "default", datetime.now(UTC))
+    await database.dispose()
 
 
 async def spoil(database_url: str) -> None:
