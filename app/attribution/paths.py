@@ -25,7 +25,7 @@ def touches_of_sides(question: Question, over: CTE) -> CTE:
     return (
         select(over.c.side.label("journey"), touches.c.position, touches.c.origin_id)
         .select_from(joined)
-        .where(is_in_reach(question, over.c.ended_at))
+        .where(is_in_reach(question, over.c))
         .cte("touches_of_sides")
     )
 
