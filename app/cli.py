@@ -98,6 +98,36 @@ def demo(
     demonstrate(port, once=once)
 
 
+class TruthFormat(StrEnum):
+    """How the truth bench shows what it found."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.command()
+def truth(
+    market: Annotated[list[str], typer.Option(help="Play this market, in detail; several times for several. All if not said.")] = [],  # noqa: B006 - typer copies it
+    people: Annotated[int, typer.Option(min=1, help="People in each market; more take longer and leave less to luck.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same figures.")] = 1,
+    form: Annotated[TruthFormat, typer.Option("--format", help="How to show it.")] = TruthFormat.TABLE,
+) -> None:
+    """Measure every model against a truth that is known: simulated markets, told to the real pipeline.
+
+    Each market has people, channels that move them or do not, and the losses of real data: forgotten cookies, shared
+    browsers, late deals, addresses typed in after an ad, people who would have bought anyway. What each channel caused
+    is known, because the same people are asked again without it. It has a database of its own, which is thrown away.
+    """
+    from app.commands.truth import tell_the_truth
+    from app.truth.markets import MARKETS
+
+    if unknown := [name for name in market if name not in MARKETS]:
+        raise typer.BadParameter(f"there is no market {unknown[0]!r}; there are {', '.join(MARKETS)}", param_hint="--market")
+    tell_the_truth(market, people=people, seed=seed, form=form)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The file to read.")],
