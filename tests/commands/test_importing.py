@@ -85,7 +85,7 @@ def test_check_names_what_is_not_as_the_log_says(command: Command, tmp_path: Pat
     assert checked.exit_code == 1
     assert "\ndeals\tdeals\t" in checked.stdout
     anyio.run(begin_rebuild, database_url)
-    assert "A rebuild is under way, in stage touches" in command("check").stderr
+    assert "A rebuild is under way, in stage labels" in command("check").stderr
     assert command("rebuild").exit_code == 0
     checked = command("check")
     assert (checked.exit_code, "under way" in checked.stderr) == (0, False)

@@ -101,8 +101,8 @@ def test_a_file_goes_over_http_into_a_running_service(command: Command, sqlite_u
         url = re.search(r"http://\S+", lines[-1]).group().rstrip(")")
         arguments = ("import", "events.jsonl", "--url", url, "--key")
         first, again, refused = command(*arguments, secret), command(*arguments, secret), command(*arguments, "not a key")
-    assert "1 events stored, 0 were there already, 1 lines rejected." in first.stdout
-    assert "0 events stored, 1 were there already, 1 lines rejected." in again.stdout
+    assert "1 event stored, 0 were there already, 1 line rejected." in first.stdout
+    assert "0 events stored, 1 were there already, 1 line rejected." in again.stdout
     assert "401 This key is unknown" in refused.stderr
     assert refused.exit_code == 1
 
