@@ -289,6 +289,27 @@ link_keys = _table(
     Index("ix_link_keys__key", "site_id", "key_id", "link_id"),
 )
 
+key_domains = _table(
+    "key_domains",
+    "The domain of the e-mail that a key stands for: people with one domain, free-mail providers' apart, are of one company.",
+    _site(),
+    _id("key_id", "Key of an e-mail."),
+    _key("domain", "What follows the `@`, in lower case, as Unicode writes it."),
+    Index("ix_key_domains__domain", "site_id", "domain", "key_id"),
+)
+
+contact_companies = _table(
+    "contact_companies",
+    "The company that one fact said a contact is of. The last by (occurred_at, fact_id) holds.",
+    _site(),
+    _id("key_id", "The contact's first key: its CRM contact ID, else its e-mail, phone or user ID."),
+    _id("space", "Space of the company's ID: `generic` or the connection ID."),
+    _id("fact_id", "The fact that said so."),
+    _key("company_id", "The CRM's ID of the company; null: of none any more.", null=True),
+    _at("occurred_at", "When it came to hold."),
+    Index("ix_contact_companies__company", "site_id", "space", "company_id"),
+)
+
 unlinks = _table(
     "unlinks",
     "Joins that a person has undone: sightings of these keys on this visitor count no more.",
@@ -650,13 +671,26 @@ deals = _table(
     Index("ix_deals__company", "site_id", "company_id"),
 )
 
+deal_companies = _table(
+    "deal_companies",
+    "The companies of a deal whose people share its journey; empty where the site does not want it (`account_journeys`).",
+    _site(),
+    _id("space", "Deal space."),
+    _id("deal_id", "The deal."),
+    _id("company_space", "Empty where an e-mail domain names the company; else the deal's space, whose CRM company it is."),
+    _id("company", "The domain, or the CRM's ID of the company."),
+    _flag("is_crowded", "More than 1,000 addresses or contacts of it are known: none of them shares the journey."),
+    Index("ix_deal_companies__company", "site_id", "company", "company_space"),
+)
+
 deal_people = _table(
     "deal_people",
-    "The people of a deal: its contacts' persons, or its visitor's where it names no contact.",
+    "The people of a deal: its contacts' persons, or its visitor's where it names no contact; and those of its companies.",
     _site(),
     _id("space", "Deal space."),
     _id("deal_id", "The deal."),
     _id("person_id", "The person."),
+    _flag("is_contact", "Whether the deal itself names the person; false: the person is of its company (`deal_companies`)."),
     Index("ix_deal_people__person", "site_id", "person_id"),
 )
 
@@ -692,8 +726,8 @@ conversions = _table(
     _key("person_id", "Whose it is; empty for a deal (see `conversion_people`).", default=""),
     _at("occurred_at", "The change of stage: where the journey ends."),
     _text("currency", "Currency of its money; null where it has none.", null=True),
-    _flag("has_people", "A deal that names nobody is credited to nobody."),
-    _at("lead_at", "The earliest lead of its people at or before it.", null=True),
+    _flag("has_people", "Whether anybody is known of it: a deal that names nobody is credited to nobody."),
+    _at("lead_at", "The earliest lead of its people at or before it; of a deal's company only where none of its contacts was one.", null=True),
     _at("opportunity_at", "When its deal became an opportunity, for `customer` and `opportunity`.", null=True),
     Index("ix_conversions__person", "site_id", "person_id"),
 )
@@ -704,6 +738,7 @@ conversion_people = _table(
     _site(),
     *_conversion_key(),
     _id("person_id", "The person."),
+    _flag("is_contact", "Whose conversion it is, or a contact of its deal; false: only of the deal's company."),
     Index("ix_conversion_people__person", "site_id", "person_id"),
 )
 
@@ -764,6 +799,7 @@ DERIVED: tuple[Table, ...] = (
     visitor_spans,
     properties,
     deals,
+    deal_companies,
     deal_people,
     deal_amounts,
     conversions,

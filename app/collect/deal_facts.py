@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat,
 
 from app import money, tables
 from app.collect.fields import Address, Day, Line, MicrosOrDay, Name, Object, RecordId
-from app.collect.keys import Row, clear_texts, contact_row, link_id, sighting_satellites, subject_keys
+from app.collect.keys import Row, clear_texts, contact_row, link_id, normal_domain, sighting_satellites, subject_keys
 from app.collect.properties import COMPANY, company_records, deal_record, person_satellites, property_texts, record_satellites
 from app.log import Fact
 from app.sites.site import Site
@@ -20,7 +20,7 @@ Amount = StrictInt | StrictFloat | StrictStr
 
 
 class Company(BaseModel):
-    """The company of a deal, or for which a contact works."""
+    """The company of a deal or a contact."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -28,6 +28,11 @@ class Company(BaseModel):
     name: Line | None = None
     domain: Line | None = None
     properties: Object | None = Field(None, description='Single values of your own: `{"industry": "Software"}`; null clears one.')
+
+    @field_validator("domain")
+    @classmethod
+    def _as_its_emails_write_it(cls, value: str | None) -> str | None:
+        return (normal_domain(value) or value) if value else None
 
 
 class Recurring(BaseModel):
@@ -43,6 +48,10 @@ def _company(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+NamedCompany = Annotated[Company, BeforeValidator(_company)]
+"""A company, or its name alone."""
+
+
 class Contact(BaseModel):
     """One human whom a CRM knows. Its own keys belong together; those of another entry never join them."""
 
@@ -53,7 +62,7 @@ class Contact(BaseModel):
     phone: Line | None = None
     user_id: RecordId | None = None
     name: Line | None = None
-    company: Annotated[Company, BeforeValidator(_company)] | None = None
+    company: NamedCompany | None = None
     lead_source: Line | None = None
     may_contact: bool | None = None
     visitor_id: Name | None = Field(None, description="The browser that this contact is known to have used.")
@@ -79,7 +88,7 @@ class Deal(BaseModel):
     pipeline: Line | None = None
     stage: Line | None = None
     type: Literal["new", "expansion", "renewal"] | None = None
-    company: Annotated[Company, BeforeValidator(_company)] | None = None
+    company: NamedCompany | None = None
     owner: Line | None = None
     lost_reason: Line | None = None
     recurring: Recurring | None = None
@@ -136,8 +145,8 @@ def contact_satellites(
     if not keys:
         return None, []
     rows = sighting_satellites(site, keys, contact.visitor_id or "", fact_id, occurred_at, 0, True, received_at)
-    company = contact.company and contact.company.name
-    details = {"name": contact.name, "company": company, "lead_source": contact.lead_source, "may_contact": contact.may_contact}
+    company_name = contact.company.name if contact.company else None
+    details = {"name": contact.name, "company": company_name, "lead_source": contact.lead_source, "may_contact": contact.may_contact}
     rows += clear_texts(site, occurred_at, email=contact.email, phone=contact.phone, user_id=contact.user_id, **details)
     if contact.id:
         [key_id] = subject_keys(site, contact=(space, contact.id))
@@ -146,6 +155,7 @@ def contact_satellites(
     texts = property_texts(contact.properties) | _employer(contact.company, space)
     rows += person_satellites(site, link, contact.visitor_id or "", fact_id, occurred_at, is_trusted=True, texts=texts)
     rows += _company_satellites(site, contact.company, space, fact_id, occurred_at, received_at)
+    rows += _membership_rows(site, contact, keys[0], space, fact_id, occurred_at)
     return link, rows
 
 
@@ -164,6 +174,16 @@ def _company_satellites(
         return []
     records = company_records(space, company.id, company.domain, company.name)
     return record_satellites(site, records, fact_id, occurred_at, received_at, property_texts(company.properties))
+
+
+def _membership_rows(site: Site, contact: Contact, key_id: str, space: str, fact_id: str, occurred_at: int) -> list[Row]:
+    """The row of `contact_companies` of a contact that sent its company's ID, or that it has none."""
+    company = contact.company
+    says_nothing = "company" not in contact.model_fields_set or (company is not None and "id" not in company.model_fields_set)
+    if says_nothing:
+        return []
+    row = {"site_id": site.site_id, "space": space, "key_id": key_id, "fact_id": fact_id, "occurred_at": occurred_at}
+    return [(tables.contact_companies, {**row, "company_id": company.id if company else None})]
 
 
 def _listed_contacts(

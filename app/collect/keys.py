@@ -1,6 +1,6 @@
 """The keys that name a human: normalised, hashed with the site's key, and seen together.
 
-Clear text of e-mails, phones and user IDs goes nowhere but into `contacts`.
+Clear text of e-mails, phones and user IDs goes nowhere but into `contacts`; of an e-mail, its domain stays in the log.
 """
 
 from __future__ import annotations
@@ -43,6 +43,19 @@ def normal_phone(text: str, country: str | None) -> str | None:
     if not text.isascii() or not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=65_536)
+def normal_domain(text: str) -> str | None:
+    """The domain of a company as its e-mails write it: of an address of its website too; None if it is none."""
+    _, _, after_scheme = text.strip().lower().rpartition("://")
+    host = after_scheme.partition("/")[0].removeprefix("www.")
+    address = normal_email(f"somebody@{host}")
+    return address and _domain_of(address)
+
+
+def _domain_of(address: str) -> str:
+    return address.rpartition("@")[2]
 
 
 def subject_keys(
@@ -118,11 +131,14 @@ def sighting_satellites(
 def clear_texts(
     site: Site, occurred_at: Any, *, email: str | None = None, phone: str | None = None, user_id: str | None = None, **details: Any
 ) -> list[Row]:
-    """Rows of `contacts` for the names given; `details` are other columns of it, such as `company`."""
-    return [
-        (tables.contacts, contact_row(site, key_id, kind, value, occurred_at, email=value if kind == "email" else None, **details))
-        for key_id, kind, value in _named_keys(site, email, phone, user_id)
-    ]
+    """Rows of `contacts` for the names given, and of `key_domains`; `details` are other columns of the former, such as `company`."""
+    rows: list[Row] = []
+    for key_id, kind, value in _named_keys(site, email, phone, user_id):
+        address = value if kind == "email" else None
+        rows.append((tables.contacts, contact_row(site, key_id, kind, value, occurred_at, email=address, **details)))
+        if address:
+            rows.append((tables.key_domains, {"site_id": site.site_id, "key_id": key_id, "domain": _domain_of(address)}))
+    return rows
 
 
 def contact_row(
@@ -130,7 +146,7 @@ def contact_row(
 ) -> dict[str, Any]:
     """A row of `contacts`: for display and export only."""
     address = normal_email(email) if email else None
-    domain = address.rpartition("@")[2] if address else None
+    domain = _domain_of(address) if address else None
     return {
         "site_id": site.site_id, "key_id": key_id, "kind": kind, "value": value, "email_domain": domain,
         "occurred_at": occurred_at, **details,

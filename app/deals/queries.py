@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
     union,
 )
 
@@ -218,6 +219,6 @@ def _people_of_visitors() -> Select[Any]:
 
 
 def people_of_deals() -> Select[Any]:
-    """A row for each person of a dirty deal. A contact of whose keys nothing is known yet has none."""
+    """A row for each person whom a dirty deal names. A contact of whose keys nothing is known yet has none."""
     people = union(_people_of_contacts(), _people_of_visitors()).subquery("people")
-    return select(_site().label("site_id"), *people.columns, false().label("is_gone"))
+    return select(_site().label("site_id"), *people.columns, true().label("is_contact"), false().label("is_gone"))

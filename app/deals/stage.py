@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.deals.amounts import amounts_of_won_deals
+from app.deals.companies import companies_of_deals, people_of_companies
+from app.deals.free_mail import domains_of_no_company
 from app.deals.outcomes import outcomes_of_deals
 from app.deals.queries import deals_now, fields_of_deals, people_of_deals
 from app.sites.site import Site
@@ -25,7 +27,20 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     await analyse(connection, tables.folded_deals, tables.deal_outcomes)
     await connection.execute(staged("deals", deals_now()), here)
     await connection.execute(staged("deal_people", people_of_deals()), here)
+    if site.settings.account_journeys:
+        await _stage_companies(connection, site)
     await connection.execute(staged("deal_amounts", amounts_of_won_deals()), here)
+
+
+async def _stage_companies(connection: AsyncConnection, site: Site) -> None:
+    """Stage the companies of the deals, some of which only the contacts tell, then their people."""
+    here = {"site_id": site.site_id}
+    companies, people = tables.staged["deal_companies"], tables.staged["deal_people"]
+    await analyse(connection, people)
+    excluded = {"no_companies": domains_of_no_company(site.settings)}
+    await connection.execute(staged("deal_companies", companies_of_deals()), here | excluded)
+    await analyse(connection, companies)
+    await connection.execute(staged("deal_people", people_of_companies()), here)
 
 
 def _target(table: Table) -> Target:
@@ -41,7 +56,7 @@ def _deals_changed(target: str) -> Select[Any]:
 STAGE = Stage(
     name="deals",
     queue=tables.deals_queue,
-    targets=(_target(tables.deals), _target(tables.deal_people), _target(tables.deal_amounts)),
+    targets=tuple(_target(table) for table in (tables.deals, tables.deal_companies, tables.deal_people, tables.deal_amounts)),
     compute=compute,
     # A deal's people need not be enqueued: no conversion of a person depends on a deal.
     enqueues=tuple(Enqueue(tables.conversions_queue, _deals_changed(target)) for target in ("deals", "deal_people", "deal_amounts")),

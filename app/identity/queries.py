@@ -258,7 +258,7 @@ def people_of_keys() -> Select[Any]:
 # ---------------------------------------------------------------- what follows from it
 
 
-def _changed_keys() -> Select[Any]:
+def changed_keys() -> Select[Any]:
     """A row a key whose person changed."""
     changed = tables.staged["key_people"]
     return select(changed.c.key_id).where(of_site(changed))
@@ -266,7 +266,7 @@ def _changed_keys() -> Select[Any]:
 
 def visitors_of_changed_keys() -> Select[Any]:
     """A row a visitor on whom a key was seen whose person changed. Index: `ix_link_keys__key`."""
-    changed = _changed_keys().subquery("changed")
+    changed = changed_keys().subquery("changed")
     return (
         select(_sightings.site_id, _sightings.visitor_id)
         .join_from(changed, _link_keys, and_(of_site(_link_keys), _link_keys.c.key_id == changed.c.key_id))
@@ -288,7 +288,7 @@ def visitors_of_changed_days() -> Select[Any]:
 
 def _keys_carried_on(table: Table) -> Select[Any]:
     """Rows of a table of facts with a `link_id`, for each key whose person changed."""
-    changed = _changed_keys().subquery("changed")
+    changed = changed_keys().subquery("changed")
     return (
         select(table.c.site_id)
         .join_from(changed, _link_keys, and_(of_site(_link_keys), _link_keys.c.key_id == changed.c.key_id))
@@ -324,7 +324,7 @@ def people_of_described_keys() -> Select[Any]:
 def _people_of_links_in(facts: Table) -> Subquery:
     """A row for each person, old or new, of a link of which there are `facts` and of whose keys one is dirty or changed.
     A link's keys may be of several people, and what is said of it is the first one's: so of all its keys."""
-    concerned = union(select(_dirty.c.key_id).where(of_site(_dirty)), _changed_keys()).subquery("concerned")
+    concerned = union(select(_dirty.c.key_id).where(of_site(_dirty)), changed_keys()).subquery("concerned")
     mine, carried = _link_keys.alias("links_of_concerned"), _link_keys.alias("keys_beside_concerned")
     keys = (
         select(carried.c.key_id)

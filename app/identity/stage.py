@@ -6,7 +6,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
-from app.identity import queries
+from app.identity import concerned_deals, queries
 from app.sites.site import Site
 from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty, of_site
 
@@ -60,6 +60,9 @@ STAGE = Stage(
         Enqueue(tables.spans_queue, queries.visitors_of_changed_keys()),
         Enqueue(tables.spans_queue, queries.visitors_of_changed_days()),
         Enqueue(tables.deals_queue, queries.deals_of_changed_keys()),
+        Enqueue(tables.deals_queue, concerned_deals.deals_of_changed_people()),
+        Enqueue(tables.deals_queue, concerned_deals.deals_of_changed_domains()),
+        Enqueue(tables.deals_queue, concerned_deals.deals_of_contacts_companies()),
         Enqueue(tables.properties_queue, queries.people_of_described_keys()),
         Enqueue(tables.conversions_queue, queries.people_of_marked_keys()),
     ),

@@ -237,7 +237,7 @@ def conversions_from_deals() -> Select[Any]:
         return (
             select(
                 deal.c.site_id, literal(kind).label("kind"), deal.c.space.label("holder_id"), deal.c.deal_id.label("fact_id"),
-                literal("").label("person_id"), occurred_at.label("occurred_at"), deal.c.currency, deal.c.has_contacts.label("has_people"),
+                literal("").label("person_id"), occurred_at.label("occurred_at"), deal.c.currency, _has_people().label("has_people"),
                 _lead_of_deal(occurred_at).label("lead_at"),
                 deal.c.opened_at.label("opportunity_at"), false().label("is_gone"),
             )
@@ -249,12 +249,28 @@ def conversions_from_deals() -> Select[Any]:
     return select(both.subquery("of_deals"))
 
 
+def _is_of_deal() -> ColumnElement[bool]:
+    person, deal = tables.deal_people.c, tables.deals.c
+    return and_(of_site(tables.deal_people), person.space == deal.space, person.deal_id == deal.deal_id)
+
+
+def _has_people() -> ColumnElement[bool]:
+    """Whether a deal names anybody, or shares its journey with anybody of its company. Index: the key of `deal_people`."""
+    return or_(tables.deals.c.has_contacts, exists().where(_is_of_deal()).correlate(tables.deals))
+
+
 def _lead_of_deal(moment: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The earliest lead, at or before a moment, of a deal's people. Index: the key of `deal_people`."""
+    """The earliest lead, at or before a moment, of a deal's contacts; where none of them was one, of its company's people.
+
+    Index: the key of `deal_people`.
+    """
     person, deal = tables.deal_people.c, tables.deals
-    is_of_deal = and_(of_site(tables.deal_people), person.space == deal.c.space, person.deal_id == deal.c.deal_id)
-    earliest = func.min(_lead_of(person.person_id, moment, tables.deal_people, deal))
-    return select(earliest).where(is_of_deal).correlate(deal).scalar_subquery()
+
+    def earliest(is_contact: bool) -> ColumnElement[Any]:
+        lead_at = func.min(_lead_of(person.person_id, moment, tables.deal_people, deal))
+        return select(lead_at).where(_is_of_deal(), person.is_contact.is_(is_contact)).correlate(deal).scalar_subquery()
+
+    return func.coalesce(earliest(True), earliest(False))
 
 
 # ---------------------------------------------------------------- what belongs to the computed conversions
@@ -265,8 +281,10 @@ def people_of_conversions() -> Select[Any]:
     person = tables.deal_people
     is_of_deal = and_(of_site(person), person.c.space == _computed.c.holder_id, person.c.deal_id == _computed.c.fact_id)
     people = union_all(
-        select(*_key(_computed.c), _computed.c.person_id).where(of_site(_computed), _computed.c.person_id != ""),
-        select(*_key(_computed.c), person.c.person_id)
+        select(*_key(_computed.c), _computed.c.person_id, true().label("is_contact")).where(
+            of_site(_computed), _computed.c.person_id != ""
+        ),
+        select(*_key(_computed.c), person.c.person_id, person.c.is_contact)
         .join_from(_computed, person, is_of_deal)
         .where(of_site(_computed), _computed.c.kind.in_(DEAL_KINDS), _computed.c.person_id == ""),
     ).subquery("people")

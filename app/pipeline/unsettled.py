@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Delete, Select, Subquery, and_, delete, exists, literal, select, true, union
 
 from app import tables
+from app.identity.concerned_deals import deals_of_companies_said_of
 from app.journeys.conversions import DEAL_KINDS, same_conversion
 from app.queue import dirty_columns
 from app.swap import Stage, of_site
@@ -64,6 +65,13 @@ def _visitors_seen() -> tuple[Keys, ...]:
     return (select(tables.touches_queue.c.visitor_id).where(of_site(tables.touches_queue)),)
 
 
+def _deals_of_companies() -> tuple[Keys, ...]:
+    """A row for each deal of a company that a queued key was ever said to be of."""
+    queued = select(tables.identity_queue.c.key_id).where(of_site(tables.identity_queue)).distinct().subquery("queued")
+    deals = deals_of_companies_said_of(queued).subquery("deals_of_companies")
+    return (select(deals.c.space, deals.c.deal_id),)
+
+
 def _people() -> Subquery:
     """A row for each person of whom something is queued for the conversions or before them."""
     key, span = tables.key_people, tables.visitor_spans
@@ -115,6 +123,7 @@ _UNSETTLED = {
     "identity": _keys_of_queued_people,
     "spans": _visitors_seen,
     "properties": _people_described,
+    "deals": _deals_of_companies,
     "conversions": _people_and_deals,
     "journeys": _conversions,
 }

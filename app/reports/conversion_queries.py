@@ -80,6 +80,8 @@ def _described(question: Question) -> Select[Any]:
         .scalar_subquery()
     )
     counts = select(func.max(other.counts)).where(_same(other, entry), *_within(question, other)).scalar_subquery()
+    person = question.rows(tables.conversion_people).c
+    of_company = select(func.count()).where(_same(person, entry), person.is_contact.is_(False)).scalar_subquery()
     net = select(func.sum(other.after_minor - other.before_minor)).where(_same(other, entry)).scalar_subquery()
     return (
         select(
@@ -101,6 +103,7 @@ def _described(question: Question) -> Select[Any]:
             sums.label("minor"),
             counts.label("counts"),
             cast(net, BigInteger).label("net_minor"),
+            of_company.label("company_people"),
             case((is_deal, _is_repeat(question)), else_=false()).label("is_repeat"),
         )
         .join_from(entries, conversions, _same(conversion, entry))
@@ -147,12 +150,15 @@ def _has_touch(question: Question, labels: dict[str, str]) -> ColumnElement[bool
 
 
 def people_of_conversions(question: Question) -> Select[Any]:
-    """A row a person of each of the conversions `:keys`, a list of (kind, holder, fact). Index: the primary key."""
+    """A row for each person whose conversion one of `:keys`, a list of (kind, holder, fact), is, or whom its deal names.
+
+    Index: the primary key.
+    """
     person = question.rows(tables.conversion_people).c
     columns = [person[name] for name in KEY]
     return (
         select(*columns, person.person_id)
-        .where(_site(person), tuple_(*columns).in_(bindparam("keys", expanding=True)))
+        .where(_site(person), tuple_(*columns).in_(bindparam("keys", expanding=True)), person.is_contact.is_(True))
         .order_by(person.person_id)
     )
 

@@ -98,7 +98,10 @@ def _cell(row: dict[str, Any], column: str) -> object:
 
 
 def described(row: RowMapping, people: Sequence[str], site: Site) -> dict[str, Any]:
-    """One conversion. `amount` is its net now, in its own currency; `conversions` and the change of money are those of the interval."""
+    """One conversion. `amount` is its net now, in its own currency; `conversions` and the change of money are those of the interval.
+
+    `company_people` is how many of its company share its journey beside its `people`.
+    """
     currency = row["currency"] or site.settings.currency
     money = MONEY_OF_KIND.get(row["kind"])
     changed = {money: as_decimal_text(row["minor"], currency)} if money else {}
@@ -113,6 +116,7 @@ def described(row: RowMapping, people: Sequence[str], site: Site) -> dict[str, A
         "currency": currency if money else None,
         "person_id": ids.public(people[0]) if people else None,
         "people": [ids.public(person) for person in people],
+        "company_people": row["company_people"],
         "deal": _deal(row),
         "is_repeat": bool(row["is_repeat"]),
     }

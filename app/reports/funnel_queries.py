@@ -82,9 +82,11 @@ def progress(by: Sequence[str], *, has_start: bool, has_end: bool) -> CTE:
     cohort = first_touches(has_start, has_end)
     person, conversion = tables.conversion_people.c, tables.conversions.c
     same = and_(_site(conversion), *(conversion[name] == person[name] for name in ("kind", "holder_id", "fact_id")))
+    # A colleague's deal makes no customer of a person, though they share its journey.
+    is_theirs = and_(_site(person), person.person_id == cohort.c.person_id, person.is_contact.is_(True), person.kind.in_(STAGES))
     reached = (
         select(cohort.c.person_id, conversion.kind, func.min(micros(conversion.occurred_at)).label("reached_at"))
-        .join_from(cohort, tables.conversion_people, and_(_site(person), person.person_id == cohort.c.person_id, person.kind.in_(STAGES)))
+        .join_from(cohort, tables.conversion_people, is_theirs)
         .join(tables.conversions, and_(same, micros(conversion.occurred_at) >= cohort.c.touched_at))
         .group_by(cohort.c.person_id, conversion.kind)
         .cte("reached_stages")

@@ -141,12 +141,13 @@ def _deal(row: RowMapping) -> dict[str, Any]:
         **{name: row[name] and as_rfc3339(row[name]) for name in times},
         "amount": as_decimal_text(row["amount_minor"], row["currency"]) if has_amount else None,
         "currency": row["currency"],
+        "is_contact": row["is_contact"],
     }
 
 
 def _conversion(row: RowMapping) -> dict[str, Any]:
     key = (row["kind"], row["holder_id"], row["fact_id"])
-    return {"id": ids.public(*key), "kind": row["kind"], "occurred_at": as_rfc3339(row["occurred_at"])}
+    return {"id": ids.public(*key), "kind": row["kind"], "occurred_at": as_rfc3339(row["occurred_at"]), "is_contact": row["is_contact"]}
 
 
 async def _evidence(connection: AsyncConnection, site: Site, sightings: Iterable[RowMapping]) -> list[dict[str, Any]]:

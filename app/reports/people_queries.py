@@ -159,7 +159,7 @@ def deals_of_person() -> Select[Any]:
     person, deal = tables.deal_people.c, tables.deals.c
     is_same = and_(_site(deal), deal.space == person.space, deal.deal_id == person.deal_id)
     return (
-        select(tables.deals)
+        select(tables.deals, person.is_contact)
         .join_from(tables.deal_people, tables.deals, is_same)
         .where(_site(person), person.person_id == bindparam("person_id"))
         .order_by(deal.opened_at, deal.space, deal.deal_id)
@@ -171,7 +171,7 @@ def conversions_of_person() -> Select[Any]:
     person, conversion = tables.conversion_people.c, tables.conversions.c
     names = ("kind", "holder_id", "fact_id")
     return (
-        select(*(conversion[name] for name in names), conversion.occurred_at)
+        select(*(conversion[name] for name in names), conversion.occurred_at, person.is_contact)
         .join_from(
             tables.conversion_people, tables.conversions, and_(_site(conversion), *(conversion[name] == person[name] for name in names))
         )

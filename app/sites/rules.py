@@ -24,6 +24,7 @@ _LABELLED_BY = ("hosts", "ignored_hosts", "channel_rules", "source_aliases", "ca
 _COMPUTED_BY = (
     "goals", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone", "customer_space",
 )  # fmt: skip
+_COMPANIES_BY = ("free_mail_domains", "hosts")
 _STAGES = tuple(queue.name.removesuffix("_queue") for queue in tables.QUEUES)
 
 
@@ -58,6 +59,8 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await connection.execute(forms_to_label(), {"of_site": after.site_id, "now": now})
     if changed.intersection(_COMPUTED_BY):
         await request_rebuild(connection, after.site_id, "touches", now)
+    if "account_journeys" in changed or (after.settings.account_journeys and changed.intersection(_COMPANIES_BY)):
+        await request_rebuild(connection, after.site_id, "deals", now)
 
 
 # ---------------------------------------------------------------- rows that come from settings

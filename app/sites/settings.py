@@ -212,6 +212,14 @@ class SiteSettings(BaseModel):
     touch_cap: int = Field(1_000, ge=2, le=1_000, description="Most touches kept of one visitor: the first and the newest.")
     honour_gpc: bool = Field(True, description="Drop events of browsers that send Global Privacy Control.")
     honour_dnt: bool = Field(False, description="Drop events of browsers that send Do Not Track.")
+    account_journeys: bool = Field(
+        False,
+        description="Whether a deal's journey takes in everyone of its company (the same company ID in the deal's CRM, or the same "
+        "e-mail domain), not only its contacts.",
+    )
+    free_mail_domains: Hosts = Field(
+        [], description="E-mail domains that name no company, besides the shipped list (gmail.com, qq.com, …) and the site's own hosts."
+    )
     customer_space: Name | None = Field(None, description="Connection whose deals count as `customer`; null: every connection's.")
 
     @model_validator(mode="after")

@@ -361,6 +361,59 @@ def upgrade() -> None:
     )
     op.create_index("ix_link_keys__key", "link_keys", ["site_id", "key_id", "link_id"], unique=False)
     op.create_table(
+        "key_domains",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("key_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Key of an e-mail."),
+        sa.Column(
+            "domain",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="What follows the `@`, in lower case, as Unicode writes it.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "key_id", name=op.f("pk_key_domains")),
+        comment="The domain of the e-mail that a key stands for: people with one domain, free-mail providers' apart, are of one company.",
+    )
+    op.create_index("ix_key_domains__domain", "key_domains", ["site_id", "domain", "key_id"], unique=False)
+    op.create_table(
+        "contact_companies",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "key_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The contact's first key: its CRM contact ID, else its e-mail, phone or user ID.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Space of the company's ID: `generic` or the connection ID.",
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that said so."
+        ),
+        sa.Column(
+            "company_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="The CRM's ID of the company; null: of none any more.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it came to hold. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "key_id", "space", "fact_id", name=op.f("pk_contact_companies")),
+        comment="The company that one fact said a contact is of. The last by (occurred_at, fact_id) holds.",
+    )
+    op.create_index("ix_contact_companies__company", "contact_companies", ["site_id", "space", "company_id"], unique=False)
+    op.create_table(
         "unlinks",
         sa.Column(
             "site_id",
@@ -1240,6 +1293,38 @@ def upgrade() -> None:
     )
     op.create_index("ix_deals__company", "deals", ["site_id", "company_id"], unique=False)
     op.create_table(
+        "deal_companies",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The deal."),
+        sa.Column(
+            "company_space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Empty where an e-mail domain names the company; else the deal's space, whose CRM company it is.",
+        ),
+        sa.Column(
+            "company",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The domain, or the CRM's ID of the company.",
+        ),
+        sa.Column(
+            "is_crowded",
+            sa.Boolean(),
+            nullable=False,
+            comment="More than 1,000 addresses or contacts of it are known: none of them shares the journey.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "company_space", "company", name=op.f("pk_deal_companies")),
+        comment="The companies of a deal whose people share its journey; empty where the site does not want it (`account_journeys`).",
+    )
+    op.create_index("ix_deal_companies__company", "deal_companies", ["site_id", "company", "company_space"], unique=False)
+    op.create_table(
         "deal_people",
         sa.Column(
             "site_id",
@@ -1250,8 +1335,14 @@ def upgrade() -> None:
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
         sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The deal."),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The person."),
+        sa.Column(
+            "is_contact",
+            sa.Boolean(),
+            nullable=False,
+            comment="Whether the deal itself names the person; false: the person is of its company (`deal_companies`).",
+        ),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "person_id", name=op.f("pk_deal_people")),
-        comment="The people of a deal: its contacts' persons, or its visitor's where it names no contact.",
+        comment="The people of a deal: its contacts' persons, or its visitor's where it names no contact; and those of its companies.",
     )
     op.create_index("ix_deal_people__person", "deal_people", ["site_id", "person_id"], unique=False)
     op.create_table(
@@ -1309,8 +1400,18 @@ def upgrade() -> None:
         ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="The change of stage: where the journey ends. UTC microseconds."),
         sa.Column("currency", sa.Text(), nullable=True, comment="Currency of its money; null where it has none."),
-        sa.Column("has_people", sa.Boolean(), nullable=False, comment="A deal that names nobody is credited to nobody."),
-        sa.Column("lead_at", sa.BigInteger(), nullable=True, comment="The earliest lead of its people at or before it. UTC microseconds."),
+        sa.Column(
+            "has_people",
+            sa.Boolean(),
+            nullable=False,
+            comment="Whether anybody is known of it: a deal that names nobody is credited to nobody.",
+        ),
+        sa.Column(
+            "lead_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="The earliest lead of its people at or before it; of a deal's company only where none of its contacts was one. UTC microseconds.",
+        ),
         sa.Column(
             "opportunity_at",
             sa.BigInteger(),
@@ -1348,6 +1449,12 @@ def upgrade() -> None:
             comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
         ),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The person."),
+        sa.Column(
+            "is_contact",
+            sa.Boolean(),
+            nullable=False,
+            comment="Whose conversion it is, or a contact of its deal; false: only of the deal's company.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "person_id", name=op.f("pk_conversion_people")),
         comment="The people whose touches make up the journey of a conversion.",
     )
@@ -1620,11 +1727,24 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "staged_deal_companies",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("company_space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("company", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("is_crowded", sa.Boolean(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "company_space", "company"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "staged_deal_people",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("is_contact", sa.Boolean(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "person_id"),
         prefixes=["UNLOGGED"],
@@ -1666,6 +1786,7 @@ def create_staging() -> None:
         sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("is_contact", sa.Boolean(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "person_id"),
         prefixes=["UNLOGGED"],
@@ -1935,6 +2056,7 @@ def downgrade() -> None:
     op.drop_table("conversions")
     op.drop_table("deal_amounts")
     op.drop_table("deal_people")
+    op.drop_table("deal_companies")
     op.drop_table("deals")
     op.drop_table("properties")
     op.drop_table("visitor_spans")
@@ -1967,6 +2089,8 @@ def downgrade() -> None:
     op.drop_table("crm_facts")
     op.drop_table("contacts")
     op.drop_table("unlinks")
+    op.drop_table("contact_companies")
+    op.drop_table("key_domains")
     op.drop_table("link_keys")
     op.drop_table("sightings")
     op.drop_table("forms")
@@ -2013,6 +2137,7 @@ def drop_staging() -> None:
     op.drop_table("staged_conversions")
     op.drop_table("staged_deal_amounts")
     op.drop_table("staged_deal_people")
+    op.drop_table("staged_deal_companies")
     op.drop_table("staged_deals")
     op.drop_table("staged_properties")
     op.drop_table("staged_visitor_spans")

@@ -43,6 +43,9 @@ def values(made):
         ({"opened_at": "1970-01-02", "closed_on": "2026-03-01"}, {"opened_at": "86400000000", "closed_on": "2026-03-01"}),
         ({"company": {"id": 5, "name": "Acme"}}, {"company_id": "5", "company_name": "Acme"}),
         ({"company": "Acme"}, {"company_name": "Acme"}),
+        ({"company": {"domain": "https://www.Acme.example/about"}}, {"company_domain": "acme.example"}),
+        ({"company": {"domain": "no domain"}}, {"company_domain": "no domain"}),
+        ({"company": {"domain": ""}}, {"company_domain": None}),
         ({"company": None}, {"company_id": None, "company_name": None, "company_domain": None}),
         ({"recurring": {"amount": "10", "period": "month"}}, {"recurring": "100000", "recurring_period": "month"}),
         ({"recurring": None}, {"recurring": None, "recurring_period": None}),
@@ -115,3 +118,26 @@ def test_what_a_crm_knows_of_a_contact_is_for_display():
     _, rows = contact_satellites(SITE, contact, space="crm", fact_id="f", occurred_at=5, received_at=6)
     shown = [(row["kind"], row["value"], row["company"], row["email_domain"]) for table, row in rows if table is tables.contacts]
     assert shown == [("email", "a@example.com", "Acme", "example.com"), ("contact", "1", "Acme", "example.com")]
+
+
+@pytest.mark.parametrize(
+    ("company", "said"),
+    [
+        ("Acme", []),
+        ({"name": "Acme", "domain": "acme.example"}, []),
+        ({"id": 7}, ["7"]),
+        ({"id": None}, [None]),
+        (None, [None]),
+    ],
+)
+def test_a_contact_is_of_the_company_that_its_crm_names_by_an_id(company, said):
+    contact = Contact.model_validate_json(json.dumps({"id": "1", "email": "a@example.com", "company": company}))
+    _, rows = contact_satellites(SITE, contact, space="crm", fact_id="f", occurred_at=5, received_at=6)
+    [key_id] = subject_keys(SITE, contact=("crm", "1"))
+    found = [(row["key_id"], row["space"], row["company_id"]) for table, row in rows if table is tables.contact_companies]
+    assert found == [(key_id, "crm", company_id) for company_id in said]
+
+
+def test_a_contact_that_says_nothing_of_its_company_leaves_it_as_it_was():
+    _, rows = contact_satellites(SITE, Contact(email="a@example.com"), space="crm", fact_id="f", occurred_at=5, received_at=6)
+    assert not [row for table, row in rows if table is tables.contact_companies]

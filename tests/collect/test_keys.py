@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from app import tables
-from app.collect.keys import link_id, normal_email, normal_phone, pseudo_visitor, sighting_satellites, subject_keys
+from app.collect.keys import (
+    clear_texts,
+    link_id,
+    normal_domain,
+    normal_email,
+    normal_phone,
+    pseudo_visitor,
+    sighting_satellites,
+    subject_keys,
+)
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
 
@@ -31,6 +40,29 @@ SITE = Site("default", b"k" * 32, 1, SiteSettings(country="DE"))
 )
 def test_emails(text, address):
     assert normal_email(text) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("acme.example", "acme.example"),
+        (" WWW.Acme.example ", "acme.example"),
+        ("https://www.acme.example/about?x=1", "acme.example"),
+        ("xn--bcher-kva.example.com", "bücher.example.com"),
+        ("Acme Ltd.", None),
+        ("acme", None),
+        ("", None),
+    ],
+)
+def test_a_companys_domain_is_written_as_in_its_emails(text, domain):
+    assert normal_domain(text) == domain
+
+
+def test_the_log_keeps_the_domain_of_an_email_beside_its_key():
+    rows = clear_texts(SITE, 5, email="Ann@Bücher.example.com", phone="030 901820", user_id="7")
+    [key_id] = subject_keys(SITE, email="ann@bücher.example.com")
+    domains = [row for table, row in rows if table is tables.key_domains]
+    assert domains == [{"site_id": "default", "key_id": key_id, "domain": "bücher.example.com"}]
 
 
 @pytest.mark.parametrize(

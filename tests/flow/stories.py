@@ -37,6 +37,14 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"currency": "EUR"},
     {"timezone": "America/New_York"},
 )
+ACCOUNTS: tuple[dict[str, Any], ...] = (
+    {"account_journeys": True},
+    {"account_journeys": True, "free_mail_domains": ["example.org"]},
+    {"account_journeys": True, "hosts": ["shop.example", "www.example.net"]},
+)
+"""Everyone of a deal's company shares its journey, whatever a company is."""
+DOMAINS = {"ada": "example.com", "bob": "example.com", "cem": "example.org", "dee": "gmail.com"}
+COMPANIES = ({"id": "k1"}, {"domain": "www.Example.org"}, {"id": 2, "domain": "example.net"}, {"id": None}, {"name": "Acme"}, "Acme", None)
 STAGES = {"won_stages": ["Signed"], "lost_stages": ["Dead"]}
 """What a CRM's stages mean, once an administrator has said so."""
 
@@ -64,6 +72,8 @@ def a_story(site: Site, seed: int, length: int = 32) -> Story:
     """A random story."""
     chance = random.Random(seed)
     story = Story(settings=chance.sample(SETTINGS, chance.choice((0, 1, 2))), knows_stages=chance.random() < 0.3)
+    if chance.random() < 0.6:
+        story.settings.append(chance.choice(ACCOUNTS))
     minutes = 0.0
     for place in range(length):
         minutes += chance.choice(GAPS)
@@ -95,11 +105,11 @@ def _event(chance: random.Random) -> dict[str, Any]:
     if kind < 0.55:
         return {**page, "type": chance.choice(("visit", "pageview", "engagement", "signed_up"))}
     if kind < 0.8:
-        keys = {"email": f"{person}@example.com", "user_id": f"u-{person}", "phone": f"+4930123450{PEOPLE.index(person)}"}
+        keys = {"email": _address(person), "user_id": f"u-{person}", "phone": f"+4930123450{PEOPLE.index(person)}"}
         named = {name: keys[name] for name in chance.sample(sorted(keys), chance.choice((1, 1, 2)))}
         return {**page, "type": "form_submit", "form": chance.choice(("demo", "newsletter")), **named, **_described(chance)}
     if kind < 0.85:
-        return {"type": "touch", "email": f"{person}@example.com", "channel": "Events", "source": "fair"}
+        return {"type": "touch", "email": _address(person), "channel": "Events", "source": "fair"}
     return {"type": "deal_closed", "deal": _deal(chance) | {"outcome": chance.choice(("won", "won", "lost"))}}
 
 
@@ -135,7 +145,7 @@ def _contact(chance: random.Random) -> dict[str, Any]:
     person = chance.choice(PEOPLE)
     contact = {"id": f"c-{person}"}
     if chance.random() < 0.5:
-        contact["email"] = f"{person if chance.random() < 0.9 else chance.choice(PEOPLE)}@example.com"
+        contact["email"] = _address(person if chance.random() < 0.9 else chance.choice(PEOPLE))
     if chance.random() < 0.2:
         contact["visitor_id"] = chance.choice(VISITORS)
     if chance.random() < 0.3:
@@ -143,7 +153,9 @@ def _contact(chance: random.Random) -> dict[str, Any]:
     return contact | _described(chance)
 
 
-def _company(chance: random.Random) -> dict[str, Any]:
+def _company(chance: random.Random) -> dict[str, Any] | str | None:
+    if chance.random() < 0.6:
+        return chance.choice(COMPANIES)
     named = {"id": chance.choice((1, 2)), "domain": chance.choice(("acme.example", "initech.example")), "name": "Acme"}
     return {name: named[name] for name in chance.sample(sorted(named), 2)} | _described(chance)
 
@@ -151,6 +163,10 @@ def _company(chance: random.Random) -> dict[str, Any]:
 def _described(chance: random.Random) -> dict[str, Any]:
     """Properties, half of the time: one is changed or cleared."""
     return chance.choice(({}, {"properties": {chance.choice(("country", "size")): chance.choice((None, "DE", "US", 7, True))}}))
+
+
+def _address(person: str) -> str:
+    return f"{person}@{DOMAINS[person]}"
 
 
 def batches(chance: random.Random, facts: list[Fact]) -> Iterator[list[Fact]]:

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 
 from app import tables
 from app.db import Database
+from app.deals import companies
 from app.identity import queries as identity
 from app.identity.unlink import unlink
 from app.locks import holding
@@ -35,7 +36,8 @@ _few = settings(max_examples=max(2, settings().max_examples // 4), phases=(Phase
 """A seed cannot be made smaller: another one is another story."""
 _LOG = (
     tables.events, tables.sightings, tables.link_keys, tables.crm_facts, tables.deal_fields, tables.deal_changes, tables.deal_contacts,
-    tables.person_fields, tables.record_fields, tables.activities, tables.contact_marks, tables.contacts, tables.unlinks, tables.quarantine,
+    tables.key_domains, tables.contact_companies, tables.person_fields, tables.record_fields, tables.activities, tables.contact_marks,
+    tables.contacts, tables.unlinks, tables.quarantine,
 )  # fmt: skip
 
 
@@ -49,9 +51,10 @@ async def log(database: Database, site: Site) -> AsyncIterator[Log]:
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few visitors a day and few keys of a kind are too many already, so that small stories meet these rules."""
+    """Few visitors a day, few keys of a kind and few people of a company are too many already, so that small stories meet these rules."""
     monkeypatch.setattr(identity, "MOST_VISITORS_A_DAY", 2)
     monkeypatch.setattr(identity, "MOST_KEYS_OF_A_KIND", 3)
+    monkeypatch.setattr(companies, "MOST_KNOWN", 3)
 
 
 async def forget_everything(database: Database) -> None:

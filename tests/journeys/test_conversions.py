@@ -45,7 +45,7 @@ def a_deal(deal_id: str, *, opened: float, won: float | None = None, people: str
         "has_contacts": bool(people), **others,
     }  # fmt: skip
     named = {"site_id": "default", "space": space, "deal_id": deal_id}
-    return [(tables.deals, row), *((tables.deal_people, {**named, "person_id": person}) for person in people.split())]
+    return [(tables.deals, row), *((tables.deal_people, {**named, "person_id": person, "is_contact": True}) for person in people.split())]
 
 
 def an_amount(deal_id: str, entry: int, minutes: float, before: int, after: int) -> Rows:

@@ -38,7 +38,7 @@ def a_conversion(fact_id: str, minutes: float, *people: str, kind: str = "lead")
     key = {"site_id": "default", "kind": kind, "holder_id": "v", "fact_id": fact_id}
     row = {**key, "person_id": people[0] if kind == "lead" else "", "occurred_at": at(minutes), "has_people": bool(people)}
     nothing: dict[str, Any] = {"currency": None, "lead_at": None, "opportunity_at": None}
-    return [(tables.conversions, row | nothing), *((tables.conversion_people, {**key, "person_id": person}) for person in people)]
+    return [(tables.conversions, row | nothing), *((tables.conversion_people, {**key, "person_id": person, "is_contact": True}) for person in people)]
 
 
 async def run(database: Database, site: Site, rows: Rows, kind: str = "lead") -> None:

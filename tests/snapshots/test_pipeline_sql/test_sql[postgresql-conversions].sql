@@ -70,23 +70,39 @@ WHERE qualifications_numbered.number = 1::INTEGER;
 
 INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
 SELECT of_deals.site_id, of_deals.kind, of_deals.holder_id, of_deals.fact_id, of_deals.person_id, of_deals.occurred_at, of_deals.currency, of_deals.has_people, of_deals.lead_at, of_deals.opportunity_at, of_deals.is_gone
-FROM (SELECT deals.site_id AS site_id, 'opportunity'::VARCHAR AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, ''::VARCHAR AS person_id, deals.opened_at AS occurred_at, deals.currency AS currency, deals.has_contacts AS has_people, (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_3
+FROM (SELECT deals.site_id AS site_id, 'opportunity'::VARCHAR AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, ''::VARCHAR AS person_id, deals.opened_at AS occurred_at, deals.currency AS currency, deals.has_contacts OR (EXISTS (SELECT *
+FROM deal_people
+WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_3
 FROM goal_events
 WHERE goal_events.site_id = :site_id::VARCHAR COLLATE "C" AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead'::VARCHAR COLLATE "C" AND goal_events.occurred_at <= deals.opened_at)) AS min_2
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.person_id = deal_people.person_id)) AS min_1
 FROM deal_people
-WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id) AS lead_at, deals.opened_at AS opportunity_at, false AS is_gone
-FROM concerned_deals
-JOIN deals ON deals.site_id = :site_id::VARCHAR COLLATE "C" AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
-WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C"
-UNION ALL SELECT deals.site_id AS site_id, 'customer'::VARCHAR AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, ''::VARCHAR AS person_id, deals.won_at AS occurred_at, deals.currency AS currency, deals.has_contacts AS has_people, (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_6
+WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS true), (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_6
 FROM goal_events
-WHERE goal_events.site_id = :site_id::VARCHAR COLLATE "C" AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead'::VARCHAR COLLATE "C" AND goal_events.occurred_at <= deals.won_at)) AS min_5
+WHERE goal_events.site_id = :site_id::VARCHAR COLLATE "C" AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead'::VARCHAR COLLATE "C" AND goal_events.occurred_at <= deals.opened_at)) AS min_5
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.person_id = deal_people.person_id)) AS min_4
 FROM deal_people
-WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id) AS lead_at, deals.opened_at AS opportunity_at, false AS is_gone
+WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS false)) AS lead_at, deals.opened_at AS opportunity_at, false AS is_gone
+FROM concerned_deals
+JOIN deals ON deals.site_id = :site_id::VARCHAR COLLATE "C" AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
+WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C"
+UNION ALL SELECT deals.site_id AS site_id, 'customer'::VARCHAR AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, ''::VARCHAR AS person_id, deals.won_at AS occurred_at, deals.currency AS currency, deals.has_contacts OR (EXISTS (SELECT *
+FROM deal_people
+WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_9
+FROM goal_events
+WHERE goal_events.site_id = :site_id::VARCHAR COLLATE "C" AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead'::VARCHAR COLLATE "C" AND goal_events.occurred_at <= deals.won_at)) AS min_8
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.person_id = deal_people.person_id)) AS min_7
+FROM deal_people
+WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS true), (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_12
+FROM goal_events
+WHERE goal_events.site_id = :site_id::VARCHAR COLLATE "C" AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead'::VARCHAR COLLATE "C" AND goal_events.occurred_at <= deals.won_at)) AS min_11
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.person_id = deal_people.person_id)) AS min_10
+FROM deal_people
+WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS false)) AS lead_at, deals.opened_at AS opportunity_at, false AS is_gone
 FROM concerned_deals
 JOIN deals ON deals.site_id = :site_id::VARCHAR COLLATE "C" AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
 WHERE concerned_deals.site_id = :site_id::VARCHAR COLLATE "C" AND deals.outcome = 'won'::VARCHAR AND (:customer_space::VARCHAR COLLATE "C" = ''::VARCHAR COLLATE "C" OR deals.space = :customer_space::VARCHAR COLLATE "C")) AS of_deals;
@@ -109,12 +125,12 @@ UNION SELECT staged_conversions.site_id, staged_conversions.kind, staged_convers
 FROM staged_conversions
 WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C";
 
-INSERT INTO staged_conversion_people (site_id, kind, holder_id, fact_id, person_id, is_gone)
-SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.kind, people.holder_id, people.fact_id, people.person_id, false AS is_gone
-FROM (SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, staged_conversions.person_id AS person_id
+INSERT INTO staged_conversion_people (site_id, kind, holder_id, fact_id, person_id, is_contact, is_gone)
+SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.kind, people.holder_id, people.fact_id, people.person_id, people.is_contact, false AS is_gone
+FROM (SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, staged_conversions.person_id AS person_id, true AS is_contact
 FROM staged_conversions
 WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.person_id != ''::VARCHAR COLLATE "C"
-UNION ALL SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, deal_people.person_id AS person_id
+UNION ALL SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, deal_people.person_id AS person_id, deal_people.is_contact AS is_contact
 FROM staged_conversions
 JOIN deal_people ON deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = staged_conversions.holder_id AND deal_people.deal_id = staged_conversions.fact_id
 WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.kind IN (__[POSTCOMPILE_kind_1]) AND staged_conversions.person_id = ''::VARCHAR COLLATE "C") AS people;

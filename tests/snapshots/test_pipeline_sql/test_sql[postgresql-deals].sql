@@ -7,6 +7,10 @@ FROM staged_deals
 WHERE staged_deals.site_id = :site_id::VARCHAR COLLATE "C";
 
 DELETE
+FROM staged_deal_companies
+WHERE staged_deal_companies.site_id = :site_id::VARCHAR COLLATE "C";
+
+DELETE
 FROM staged_deal_people
 WHERE staged_deal_people.site_id = :site_id::VARCHAR COLLATE "C";
 
@@ -103,8 +107,8 @@ GROUP BY deal_changes.space, deal_changes.deal_id) AS seen
 JOIN folded_deals ON folded_deals.site_id = :site_id::VARCHAR COLLATE "C" AND folded_deals.space = seen.space AND folded_deals.deal_id = seen.deal_id
 LEFT OUTER JOIN deal_outcomes ON deal_outcomes.site_id = :site_id::VARCHAR COLLATE "C" AND deal_outcomes.space = seen.space AND deal_outcomes.deal_id = seen.deal_id;
 
-INSERT INTO staged_deal_people (site_id, space, deal_id, person_id, is_gone)
-SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.space, people.deal_id, people.person_id, false AS is_gone
+INSERT INTO staged_deal_people (site_id, space, deal_id, person_id, is_contact, is_gone)
+SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.space, people.deal_id, people.person_id, true AS is_contact, false AS is_gone
 FROM (SELECT folded_deals.space AS space, folded_deals.deal_id AS deal_id, min(key_people.person_id) AS person_id
 FROM folded_deals
 JOIN deal_contacts ON deal_contacts.site_id = :site_id::VARCHAR COLLATE "C" AND deal_contacts.space = folded_deals.space AND deal_contacts.deal_id = folded_deals.deal_id AND deal_contacts.fact_id = folded_deals.contacts_fact_id
@@ -170,6 +174,17 @@ SELECT staged_deals.is_gone, count(*) AS number
 FROM staged_deals
 WHERE staged_deals.site_id = :site_id::VARCHAR COLLATE "C"
 GROUP BY staged_deals.is_gone;
+
+SELECT EXISTS (SELECT *
+FROM deal_companies
+WHERE deal_companies.site_id = :site_id::VARCHAR COLLATE "C" AND (deal_companies.space, deal_companies.deal_id) IN (SELECT dirty_deals.space, dirty_deals.deal_id
+FROM dirty_deals
+WHERE dirty_deals.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
+
+SELECT staged_deal_companies.is_gone, count(*) AS number
+FROM staged_deal_companies
+WHERE staged_deal_companies.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_deal_companies.is_gone;
 
 SELECT EXISTS (SELECT *
 FROM deal_people

@@ -181,6 +181,48 @@ JOIN link_keys ON link_keys.site_id = :site_id AND link_keys.key_id = changed.ke
 JOIN deal_contacts ON deal_contacts.site_id = :site_id AND deal_contacts.link_id = link_keys.link_id) AS anon_1
 WHERE True = 1 ON CONFLICT (site_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_deals (site_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.deal_id
+FROM (SELECT deals_of_people.site_id AS site_id, deals_of_people.space AS space, deals_of_people.deal_id AS deal_id
+FROM (SELECT deal_people.site_id AS site_id, deal_people.space AS space, deal_people.deal_id AS deal_id
+FROM (SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS changed
+JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = changed.key_id
+JOIN deal_people ON deal_people.site_id = :site_id AND deal_people.person_id = key_people.person_id
+WHERE deal_people.is_contact IS 1
+UNION SELECT deal_people.site_id AS site_id, deal_people.space AS space, deal_people.deal_id AS deal_id
+FROM (SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS changed
+JOIN staged_key_people ON staged_key_people.site_id = :site_id AND staged_key_people.key_id = changed.key_id
+JOIN deal_people ON deal_people.site_id = :site_id AND deal_people.person_id = staged_key_people.person_id
+WHERE deal_people.is_contact IS 1) AS deals_of_people) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, space, deal_id) DO NOTHING;
+
+INSERT INTO enqueued_deals (site_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.deal_id
+FROM (SELECT deal_companies.site_id AS site_id, deal_companies.space AS space, deal_companies.deal_id AS deal_id
+FROM (SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS changed
+JOIN key_domains ON key_domains.site_id = :site_id AND key_domains.key_id = changed.key_id
+JOIN deal_companies ON deal_companies.site_id = :site_id AND deal_companies.company = key_domains.domain AND deal_companies.company_space = '') AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, space, deal_id) DO NOTHING;
+
+INSERT INTO enqueued_deals (site_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.deal_id
+FROM (SELECT deal_companies.site_id AS site_id, deal_companies.space AS space, deal_companies.deal_id AS deal_id
+FROM (SELECT dirty_identity.key_id AS key_id
+FROM dirty_identity
+WHERE dirty_identity.site_id = :site_id
+UNION SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS concerned
+JOIN contact_companies ON contact_companies.site_id = :site_id AND contact_companies.key_id = concerned.key_id
+JOIN deal_companies ON deal_companies.site_id = :site_id AND deal_companies.company = contact_companies.company_id AND deal_companies.company_space = contact_companies.space) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, space, deal_id) DO NOTHING;
+
 INSERT INTO enqueued_properties (site_id, holder_id)
 SELECT DISTINCT anon_1.site_id, anon_1.holder_id
 FROM (SELECT :site_id AS site_id, people.person_id AS holder_id
