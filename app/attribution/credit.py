@@ -26,7 +26,8 @@ def credit_rows(question: Question, model: str, carried: Sequence[str] = ("origi
     """A row a touch and side: the credit that the touch gets of it.
 
     Columns: `side`; `millionths` of a conversion; `minor` units of money in the site's currency, signed (0 where the
-    question has no money); and the columns of `journey_touches` that are `carried` (each costs time in every window).
+    question has no money); and the columns of `journey_touches` (or properties of `sides`) that are `carried`: each costs
+    time in every window.
     Touches without weight have no row. Reads what `sides` and `reached` read.
     """
     over = sides(question)
@@ -44,10 +45,12 @@ def credit_rows(question: Question, model: str, carried: Sequence[str] = ("origi
 def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:
     """A row a distinct tuple of the dimensions `by`: its `millionths` and `minor`, the greatest first.
 
-    Credit is summed by origin (and touch, for landing pages) before it meets labels and events, which are few.
+    Credit is summed by origin (and touch, for landing pages; and property) before it meets labels and events, which are few.
     Reads what `credit_rows` reads, `origin_labels`, and for landing pages `events`, by primary key.
     """
-    carried = ("origin_id", "touch_visitor_id", "touch_event_id") if "landing_page" in by else ("origin_id",)
+    touch = ("touch_visitor_id", "touch_event_id") if "landing_page" in by else ()
+    properties = {each.name: each.column for each in question.grouped}
+    carried = ("origin_id", *touch, *properties.values())
     credit = credit_rows(question, model, carried)
     sums = [cast(func.sum(credit.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
     keys = [credit.c[name] for name in carried]
@@ -56,7 +59,7 @@ def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:
     joined = origins.outerjoin(labels, label_of(labels, origins.c.origin_id))
     if "landing_page" in by:
         joined = joined.outerjoin(tables.events, event_of(origins.c))
-    names = [dimension(name, labels).label(name) for name in by]
+    names = [(origins.c[properties[name]] if name in properties else dimension(name, labels)).label(name) for name in by]
     labelled = select(*names, origins.c.millionths, origins.c.minor).select_from(joined).cte("labelled_credit")
     keys = [labelled.c[name] for name in by]
     millionths, minor = (cast(func.sum(labelled.c[name]), BigInteger) for name in ("millionths", "minor"))

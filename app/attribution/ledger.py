@@ -13,6 +13,7 @@ from sqlalchemy import CTE, BigInteger, ColumnElement, Select, and_, bindparam, 
 
 from app import tables
 from app.attribution.joins import KEY, same_conversion, touch_of, with_labels
+from app.attribution.properties import holds, value_of
 from app.attribution.question import MILLION, Question
 from app.attribution.reach import is_in_reach
 from app.db import micros
@@ -20,7 +21,8 @@ from app.db import micros
 
 def counted(question: Question) -> list[ColumnElement[bool]]:
     """Which ledger entries are asked for. Index: `ix_ledger_entries__counted`, or the primary key for one conversion."""
-    entry = question.rows(tables.ledger_entries).c
+    entries = question.rows(tables.ledger_entries)
+    entry = entries.c
     conditions = [entry.site_id == bindparam("site_id"), entry.kind == bindparam("kind")]
     if question.starts_at is not None:
         conditions.append(entry.counted_at >= bindparam("starts_at", type_=BigInteger))
@@ -28,7 +30,7 @@ def counted(question: Question) -> list[ColumnElement[bool]]:
         conditions.append(entry.counted_at < bindparam("ends_at", type_=BigInteger))
     if question.conversion is not None:
         conditions += [entry.holder_id == bindparam("holder_id"), entry.fact_id == bindparam("fact_id")]
-    return conditions
+    return [*conditions, *(holds(question, condition, entries) for condition in question.conditions)]
 
 
 def sides(question: Question) -> CTE:
@@ -36,7 +38,7 @@ def sides(question: Question) -> CTE:
 
     `millionths` of a conversion; `magnitude` of money in minor units, and the `direction` (1 or −1) in which it counts;
     `currency` and `is_convertible`, whether it is the site's own; the times of the conversion and its milestones. A side
-    is named by a bare number, which sorts faster than a key of three texts.
+    is named by a bare number, which sorts faster than a key of three texts. And a column for each property that is grouped by.
     Reads `ledger_entries` as `counted` says, and `conversions` by primary key.
     """
     entries, conversions = question.rows(tables.ledger_entries), question.rows(tables.conversions)
@@ -55,6 +57,7 @@ def sides(question: Question) -> CTE:
             case((signs.c.sign == 1, entry.counts * literal(MILLION, BigInteger)), else_=0).label("millionths"),
             func.abs(minor).label("magnitude"),
             (signs.c.sign * case((minor < 0, -1), else_=1)).label("direction"),
+            *(value_of(question, each, entries).label(each.column) for each in question.grouped),
         )
         .select_from(entries)
         .join(conversions, same_conversion(conversion, entry))

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from sqlalchemy import FromClause, Table
 
+from app.sites.properties import Condition, Property
+
 MILLION = 1_000_000
 DIMENSIONS = ("channel", "source", "medium", "campaign", "term", "content", "landing_page", "referrer")
 """What credit can be grouped by."""
@@ -34,6 +36,10 @@ class Question:
     ends_at: int | None = None
     conversion: tuple[str, str] | None = None
     """(holder_id, fact_id), to ask about one conversion only."""
+    conditions: tuple[Condition, ...] = ()
+    """Which conversions are asked about, by what is known of them and theirs: all must hold (`counted`)."""
+    grouped: tuple[Property, ...] = ()
+    """The properties among what credit is grouped by."""
     as_of: int | None = None
     """The moment of which the answer is wanted; None: now."""
 

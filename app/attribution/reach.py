@@ -44,7 +44,7 @@ def reached(question: Question, over: CTE, carried: Sequence[str], looked_at: Co
             case((over.c.is_convertible, over.c.magnitude), else_=0).label("magnitude"),
             over.c.direction,
             touch.position,
-            *(touch[name] for name in carried),
+            *(touch[name] if name in touch else over.c[name] for name in carried),
             *(window.label(name) for name, window in windows.items() if name in looked_at),
         )
         .select_from(with_labels(question, over.join(touches, touch_of(touches, over.c)), needed=needs_labels))

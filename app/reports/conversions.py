@@ -19,7 +19,7 @@ from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
 from app.reports.conversion_queries import LABELS, channels, conversions_of_interval, people_of_conversions
 from app.reports.figures import as_csv, as_number, as_rfc3339
-from app.reports.parameters import MONEY_OF_KIND, Filters, Format, Grouping, ModelOrAll, QueryText, check_kind, is_text
+from app.reports.parameters import MONEY_OF_KIND, Filters, Format, ModelOrAll, QueryText, SlicedGrouping, check_kind, grouping, is_text
 from app.sites.site import Site
 from app.tables import to_micros
 
@@ -43,7 +43,7 @@ class ConversionFilters(Filters):
     model: ModelOrAll | None = Field(
         None, description="Taken so that a report's address can be reused; every model has the same conversions."
     )
-    by: Grouping | None = Field(None, description="Taken likewise.")
+    by: SlicedGrouping | None = Field(None, description="Taken likewise.")
     format: Format = "json"
 
     @property
@@ -71,6 +71,7 @@ def key_of(public_id: str) -> dict[str, str]:
 async def conversions(connection: AsyncConnection, site: Site, filters: ConversionFilters) -> dict[str, Any]:
     """One page of conversions, the latest counted first, and `next`, the cursor of the page after it (null: none)."""
     question = filters.question(site)
+    grouping(filters.by or "channel", site)
     await check_kind(connection, site, filters.conversion)
     await _check_channel(connection, question, filters.channel)
     labels = {f"label_{name}": value for name, value in filters.labels.items()}

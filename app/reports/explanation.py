@@ -42,7 +42,7 @@ class ExplainFilters(Filters):
 async def explanation(connection: AsyncConnection, site: Site, public_id: str, filters: ExplainFilters) -> dict[str, Any]:
     """The touches of one conversion with their credit, those left out, and the evidence. NotFound if there is none of that ID."""
     key = key_of(public_id)
-    asked = filters.model_copy(update={"conversion": key["kind"], "from_day": None, "to_day": None})
+    asked = filters.model_copy(update={"conversion": key["kind"], "from_day": None, "to_day": None, "filter": [], "segment": None})
     question = Question(**{**vars(asked.question(site)), "conversion": (key["holder_id"], key["fact_id"])})
     row = (await connection.execute(queries.conversion_of_key(question), question.parameters)).mappings().one_or_none()
     if row is None:

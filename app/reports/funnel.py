@@ -18,6 +18,7 @@ from app.reports.figures import as_csv
 from app.reports.freshness import freshness
 from app.reports.funnel_queries import VISITORS, median_steps, people_by_stage, progress, stages_in_use
 from app.reports.parameters import STAGES, FunnelFilters
+from app.sites.properties import Condition, Property
 from app.sites.site import Site
 
 _DAY = 86_400_000_000
@@ -31,22 +32,33 @@ async def funnel(connection: AsyncConnection, site: Site, filters: FunnelFilters
     parameters = {"site_id": site.site_id} | {name: value for name, value in bounds.items() if value is not None}
     used = set(await connection.scalars(stages_in_use(), parameters))
     stages = [VISITORS, *(stage for stage in STAGES if stage in used)]
-    (totals,) = await _rows(connection, parameters, (), stages)
+    conditions = filters.conditions(site)
+    names, grouped = filters.grouping(site)
+    (totals,) = await _rows(connection, parameters, (), stages, (), conditions)
     return {
         "by": filters.by,
+        **filters.sliced_by,
         "from": filters.from_day and filters.from_day.isoformat(),
         "to": filters.to_day and filters.to_day.isoformat(),
         "timezone": site.settings.timezone,
         "settings_version": site.settings_version,
-        "rows": await _rows(connection, parameters, filters.by.split(","), stages),
+        "rows": await _rows(connection, parameters, names, stages, grouped, conditions),
         "totals": totals,
         **(await freshness(connection, site, now)).as_dict(),
     }
 
 
-async def _rows(connection: AsyncConnection, parameters: dict[str, Any], by: Sequence[str], stages: Sequence[str]) -> list[Answer]:
+async def _rows(
+    connection: AsyncConnection,
+    parameters: dict[str, Any],
+    by: Sequence[str],
+    stages: Sequence[str],
+    grouped: Sequence[Property],
+    conditions: Sequence[Condition],
+) -> list[Answer]:
     """The funnel of each tuple of the dimensions; of everybody, as one row, where there are none."""
-    people = progress(by, has_start="starts_at" in parameters, has_end="ends_at" in parameters)
+    has_start, has_end = "starts_at" in parameters, "ends_at" in parameters
+    people = progress(by, has_start=has_start, has_end=has_end, grouped=grouped, conditions=conditions)
     medians: dict[tuple[str, ...], int] = {}
     if len(stages) > 1:
         for row in await connection.execute(median_steps(people, by, stages), parameters):

@@ -10,8 +10,10 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
+    Table,
     and_,
     bindparam,
     case,
@@ -25,8 +27,10 @@ from sqlalchemy import (
 
 from app import tables
 from app.attribution.joins import dimension
+from app.attribution.properties import holds_of_person, value_of_person
 from app.db import micros
 from app.reports.parameters import STAGES
+from app.sites.properties import Condition, Property
 
 VISITORS = "visitor"
 """The stage at which everybody of the cohort stands, ahead of `STAGES`."""
@@ -47,8 +51,11 @@ def stages_in_use() -> Select[Any]:
     return select(union_all(*rows).cte("stages_in_use").c.stage)
 
 
-def first_touches(has_start: bool, has_end: bool) -> CTE:
-    """A row a person whose first touch lies in the interval (`:starts_at`, `:ends_at`): that touch. Index: `ix_visitor_spans__person`."""
+def first_touches(has_start: bool, has_end: bool, conditions: Sequence[Condition] = ()) -> CTE:
+    """A row a person of whom the conditions hold and whose first touch lies in the interval (`:starts_at`, `:ends_at`): that touch.
+
+    Index: `ix_visitor_spans__person`.
+    """
     span = tables.visitor_spans.c
     rank = func.row_number().over(partition_by=span.person_id, order_by=(span.first_touched_at, span.visitor_id, span.first_touch_event_id))
     spans = (
@@ -62,24 +69,32 @@ def first_touches(has_start: bool, has_end: bool) -> CTE:
         .where(_site(span), span.first_touched_at.is_not(None))
         .cte("spans_with_touches")
     )
-    conditions = [spans.c.rank == 1]
+    wanted = [spans.c.rank == 1, *(holds_of_person(_now, each, spans) for each in conditions)]
     if has_start:
-        conditions.append(spans.c.touched_at >= bindparam("starts_at", type_=BigInteger))
+        wanted.append(spans.c.touched_at >= bindparam("starts_at", type_=BigInteger))
     if has_end:
-        conditions.append(spans.c.touched_at < bindparam("ends_at", type_=BigInteger))
+        wanted.append(spans.c.touched_at < bindparam("ends_at", type_=BigInteger))
     return (
         select(spans.c.person_id, spans.c.visitor_id, spans.c.first_touch_event_id, spans.c.touched_at)
-        .where(*conditions)
+        .where(*wanted)
         .cte("first_touches")
     )
 
 
-def progress(by: Sequence[str], *, has_start: bool, has_end: bool) -> CTE:
-    """A row a person of the cohort: its dimensions, and when it reached each stage since (null: never, or only by implication).
+def _now(table: Table) -> FromClause:
+    return table
+
+
+def progress(
+    by: Sequence[str], *, has_start: bool, has_end: bool, grouped: Sequence[Property] = (), conditions: Sequence[Condition] = ()
+) -> CTE:
+    """A row a person of the cohort: its dimensions (and properties, those of `grouped`), and when it reached each stage since
+    (null: never, or only by implication).
 
     Index: `ix_conversion_people__person`, the primary keys of `conversions`, `touches`, `origin_labels`, `events`.
     """
-    cohort = first_touches(has_start, has_end)
+    cohort = first_touches(has_start, has_end, conditions)
+    properties = {each.name: value_of_person(_now, each, cohort) for each in grouped}
     person, conversion = tables.conversion_people.c, tables.conversions.c
     same = and_(_site(conversion), *(conversion[name] == person[name] for name in ("kind", "holder_id", "fact_id")))
     # A colleague's deal makes no customer of a person, though they share its journey.
@@ -95,7 +110,7 @@ def progress(by: Sequence[str], *, has_start: bool, has_end: bool) -> CTE:
     pivoted = select(reached.c.person_id, *times).group_by(reached.c.person_id).cte("times_of_stages")
     return (
         select(
-            *(dimension(name).label(name) for name in by),
+            *((properties[name] if name in properties else dimension(name)).label(name) for name in by),
             cohort.c.touched_at.label(VISITORS),
             *(pivoted.c[stage] for stage in STAGES),
         )

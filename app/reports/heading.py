@@ -13,6 +13,7 @@ def heading(site: Site, filters: Filters, **asked: object) -> dict[str, Any]:
     return {
         "conversion": filters.conversion,
         **asked,
+        **filters.sliced_by,
         "from": filters.from_day and filters.from_day.isoformat(),
         "to": filters.to_day and filters.to_day.isoformat(),
         "timezone": site.settings.timezone,

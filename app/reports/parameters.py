@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from app.attribution.question import DIMENSIONS, Question
 from app.attribution.rules import MODELS
 from app.errors import Unprocessable
 from app.sites.days import first_instant
+from app.sites.properties import Condition, Filter, Property, conditions_of, properties_of_site
 from app.sites.settings import Lookback
 from app.sites.site import Site
 from app.tables import to_micros
@@ -45,6 +47,11 @@ def _dimensions(text: str) -> str:
     names = text.split(",")
     if unknown := [name for name in names if name not in DIMENSIONS]:
         raise ValueError(f"unknown grouping {unknown[0][:40]!r}; allowed, several with commas: {', '.join(DIMENSIONS)}")
+    return _distinct(text)
+
+
+def _distinct(text: str) -> str:
+    names = text.split(",")
     if len(set(names)) < len(names):
         raise ValueError("the same grouping is named twice")
     return text
@@ -75,6 +82,8 @@ def _text(value: str) -> str:
 QueryText = Annotated[str, AfterValidator(_text)]
 Day = Annotated[date, BeforeValidator(_day)]
 Grouping = Annotated[str, AfterValidator(_dimensions)]
+SlicedGrouping = Annotated[str, Field(max_length=1_000), AfterValidator(_distinct)]
+"""Dimensions and properties; which there are, the site says: see `grouping`."""
 Model = Annotated[str, AfterValidator(_among(*MODELS)), WithJsonSchema({"type": "string", "enum": [*MODELS]})]
 ModelOrAll = Annotated[str, AfterValidator(_among(*MODELS, "all")), WithJsonSchema({"type": "string", "enum": [*MODELS, "all"]})]
 Format = Literal["json", "csv"]
@@ -93,7 +102,7 @@ class Interval(BaseModel):
     @classmethod
     def _without_empty(cls, given: Any) -> Any:
         """`from=&to=` is what forms send for what was left open: an empty value is an absent one."""
-        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+        return {name: value for name, value in given.items() if value not in ("", [""])} if isinstance(given, dict) else given
 
     def bounds(self, timezone: str) -> tuple[int | None, int | None]:
         """The interval in microseconds. Unprocessable if it is empty."""
@@ -104,7 +113,48 @@ class Interval(BaseModel):
         return starts_at, ends_at
 
 
-class Filters(Interval):
+class Sliced(Interval):
+    """Only what certain properties hold of: of the conversions and theirs, or of people."""
+
+    filter: list[Filter] = Field(
+        [],
+        description="`property:value,value` (any of them) or `property:!value` (none of them); several must all hold. Properties are those "
+        "that the site maps, and `pipeline`, `deal_stage`, `type`, `owner`, `company`, `company_domain`, `customer` (`new` or `existing`); "
+        "what has none is `(not set)`. A backslash before a comma makes it part of a value.",
+    )
+    segment: str | None = Field(None, max_length=100, description="A saved segment: its filters must hold too.")
+
+    def conditions(self, site: Site) -> tuple[Condition, ...]:
+        """What is asked to hold. Unprocessable, naming what is allowed, for a property or segment that the site has not."""
+        saved = {each.name: each.filters for each in site.settings.segments}
+        if self.segment is not None and self.segment not in saved:
+            raise Unprocessable(f"Unknown segment {self.segment[:60]!r}; saved are: {', '.join(saved) or 'none'}.")
+        wanted = [*self.filter, *(saved[self.segment] if self.segment else ())]
+        try:
+            return conditions_of(wanted, properties_of_site(site.settings.properties))
+        except ValueError as error:
+            raise Unprocessable(f"filter: {error}.") from None
+
+    @property
+    def sliced_by(self) -> dict[str, Any]:
+        """What an answer says of it: nothing, where nothing was asked."""
+        return ({"filter": self.filter} if self.filter else {}) | ({"segment": self.segment} if self.segment else {})
+
+
+def grouping(by: str, site: Site, allowed: Iterable[Property] | None = None) -> tuple[tuple[str, ...], tuple[Property, ...]]:
+    """(names, properties among them) of a grouping. Unprocessable, naming what is allowed, for a name that is neither a dimension nor
+    one of the `allowed` properties (absent: all of the site's)."""
+    site_has = properties_of_site(site.settings.properties)
+    known = site_has if allowed is None else {each.name: each for each in allowed}
+    names = tuple(by.split(","))
+    if unknown := [name for name in names if name not in DIMENSIONS and name not in known]:
+        raise Unprocessable(
+            f"by: unknown grouping {unknown[0][:40]!r}; allowed, several with commas: {', '.join([*DIMENSIONS, *known])}."
+        )
+    return names, tuple(known[name] for name in names if name not in DIMENSIONS)
+
+
+class Filters(Sliced):
     """What the attribution report and the list of conversions behind it have in common."""
 
     conversion: str = Field(
@@ -131,6 +181,7 @@ class Filters(Interval):
             has_money=self.conversion in MONEY_OF_KIND,
             starts_at=starts_at,
             ends_at=ends_at,
+            conditions=self.conditions(site),
         )
 
     def lookback(self, site: Site) -> int:
@@ -143,8 +194,17 @@ class AttributionFilters(Filters):
     """`GET /v1/reports/attribution`."""
 
     model: ModelOrAll = Field("linear", description="Who gets the credit; `all`: every model, side by side.")
-    by: Grouping = Field("channel", description=f"Any of {', '.join(DIMENSIONS)}, several with commas.")
+    by: SlicedGrouping = Field(
+        "channel", description=f"Any of {', '.join(DIMENSIONS)}, and properties as in `filter`, several with commas."
+    )
     format: Format = "json"
+
+    def question(self, site: Site) -> Question:
+        """Unprocessable also for a grouping that the site has not, or that has the name of the money."""
+        names, properties = grouping(self.by, site)
+        if MONEY_OF_KIND.get(self.conversion) in names:
+            raise Unprocessable("by: `pipeline` is the money of opportunities here; to group by the CRM's pipelines write `deal_pipeline`.")
+        return replace(super().question(site), grouped=properties)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -152,11 +212,28 @@ class AttributionFilters(Filters):
         return tuple(MODELS) if self.model == "all" else (self.model,)
 
 
-class FunnelFilters(Interval):
+class FunnelFilters(Sliced):
     """`GET /v1/reports/funnel`."""
 
-    by: Grouping = Field("channel", description="What to group the first touches by.")
+    by: SlicedGrouping = Field("channel", description="What to group the first touches by; also properties of people and companies.")
     format: Format = "json"
+
+    def grouping(self, site: Site) -> tuple[tuple[str, ...], tuple[Property, ...]]:
+        """(names, properties among them): a funnel is of people, so only their own and their companies' are known."""
+        return grouping(self.by, site, _of_people(site))
+
+    def conditions(self, site: Site) -> tuple[Condition, ...]:
+        """Unprocessable also for a property of deals or conversions."""
+        conditions, allowed = super().conditions(site), _of_people(site)
+        if unknown := [each.property.name for each in conditions if each.property not in allowed]:
+            known = ", ".join(each.name for each in allowed) or "none that the site maps"
+            raise Unprocessable(f"filter: a funnel is of people, and {unknown[0]!r} is of deals; allowed: {known}.")
+        return conditions
+
+
+def _of_people(site: Site) -> list[Property]:
+    known = properties_of_site(site.settings.properties).values()
+    return [each for each in known if each.of in ("person", "company")]
 
 
 # ---------------------------------------------------------------- which conversions a site has

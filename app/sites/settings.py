@@ -13,6 +13,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.money import currency_code
+from app.sites.properties import MappedProperty, Segment, conditions_of, properties_of_site
 
 T = TypeVar("T")
 
@@ -221,6 +222,24 @@ class SiteSettings(BaseModel):
         [], description="E-mail domains that name no company, besides the shipped list (gmail.com, qq.com, …) and the site's own hosts."
     )
     customer_space: Name | None = Field(None, description="Connection whose deals count as `customer`; null: every connection's.")
+
+    properties: list[MappedProperty] = Field(
+        [], max_length=100, description='What reports can be filtered and grouped by: `{"name": "industry", "of": "company", "from": "Branch"}`.'
+    )
+    segments: list[Segment] = Field([], max_length=500, description="Filters under a name, for `segment=`.")
+
+    @model_validator(mode="after")
+    def _properties_and_segments_are_told_apart(self) -> Self:
+        for names in ([each.name for each in self.properties], [each.name for each in self.segments]):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{twice[0][:60]!r} is named twice")
+        known = properties_of_site(self.properties)
+        for segment in self.segments:
+            try:
+                conditions_of(segment.filters, known)
+            except ValueError as error:
+                raise ValueError(f"segment {segment.name[:60]!r}: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _goals_have_names_of_their_own(self) -> Self:
