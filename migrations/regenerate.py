@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+# The digest tells a database of one pre-release schema from one of another.
+revision = "{digest}"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -91,13 +93,14 @@ def dropped(metadata: sa.MetaData) -> str:
 
 def main() -> None:
     staging = unlogged(tables.staging)
-    text = TEMPLATE.format(
-        create=rendered(creations(tables.metadata)),
-        create_staging=rendered(creations(staging)),
-        drop=dropped(tables.metadata),
-        drop_staging=dropped(staging),
-    )
-    TARGET.write_text(text)
+    parts = {
+        "create": rendered(creations(tables.metadata)),
+        "create_staging": rendered(creations(staging)),
+        "drop": dropped(tables.metadata),
+        "drop_staging": dropped(staging),
+    }
+    digest = hashlib.sha256("".join(parts.values()).encode()).hexdigest()[:8]
+    TARGET.write_text(TEMPLATE.format(digest=digest, **parts))
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(TARGET)], check=True, cwd=ROOT)  # noqa: S603
     dictionary.write()
 

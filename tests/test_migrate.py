@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import Connection, DefaultClause, MetaData, inspect, text
 
 from app import tables
+from app.commands.complaints import complaint
 from app.db import Database
 from app.migrate import downgrade, migrate, upgrade
 
@@ -204,3 +206,18 @@ def _table_names(url: str) -> set[str]:
             await database.dispose()
 
     return asyncio.run(read())
+
+
+def test_a_database_of_another_version_is_refused_with_what_to_do(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    asyncio.run(_pretend_version(empty_database_url, "somebody_elses"))
+    with pytest.raises(CommandError) as refused:
+        upgrade(empty_database_url)
+    assert "another version" in str(complaint(refused.value))
+
+
+async def _pretend_version(url: str, version: str) -> None:
+    database = Database(url)
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+    await database.dispose()

@@ -20,6 +20,11 @@ def complaint(error: Exception) -> str | None:
         return "a setting is wrong: " + "; ".join(found)
     if isinstance(error, SQLAlchemyError | OSError):
         return f"the database cannot be used ({_first_line(error)}). CLOSEDLOOP_DATABASE_URL names it."
+    if "Can't locate revision" in str(error):
+        return (
+            f"the database was made by another version ({_first_line(error)}). Run the version that made it, or name a new"
+            " database in CLOSEDLOOP_DATABASE_URL; before the first release a schema is not carried over to the next."
+        )
     for beginning, variable in _NAMED_BY.items():
         if isinstance(error, ValueError) and str(error).startswith(beginning):
             return f"{variable}: {error}"

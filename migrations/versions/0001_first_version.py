@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+# The digest tells a database of one pre-release schema from one of another.
+revision = "f2e5c7ee"
 down_revision = None
 branch_labels = None
 depends_on = None
