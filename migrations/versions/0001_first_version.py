@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "f2e5c7ee"
+revision = "49556d3c"
 down_revision = None
 branch_labels = None
 depends_on = None
