@@ -88,8 +88,8 @@ async def _door(site_id: str, url: str | None, key: str | None) -> AsyncIterator
 
 
 def _summarise(result: Result) -> None:
-    stored, rejected = counted(result.accepted, "event"), counted(len(result.rejected), "line")
-    say(f"{stored} stored, {result.duplicates:,} were there already, {rejected} rejected.")
+    stored, refused = counted(result.accepted, "event"), counted(len(result.rejected), "line")
+    say(f"{stored} stored, {result.duplicates:,} were there already, {refused} rejected.")
     for rejected in result.rejected[:_REJECTIONS_SHOWN]:
         note(f"line {rejected.line}: {rejected.reason}")
     if len(result.rejected) > _REJECTIONS_SHOWN:
