@@ -110,7 +110,7 @@ class TruthFormat(StrEnum):
 @app.command()
 def truth(
     market: Annotated[list[str], typer.Option(help="Play this market, in detail; several times for several. All if not said.")] = [],  # noqa: B006 - typer copies it
-    people: Annotated[int, typer.Option(min=1, help="People in each market; more take longer and leave less to luck.")] = 5_000,
+    people: Annotated[int, typer.Option(min=1, help="People in each market; more take longer and leave less to luck.")] = 4_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same figures.")] = 1,
     form: Annotated[TruthFormat, typer.Option("--format", help="How to show it.")] = TruthFormat.TABLE,
 ) -> None:
@@ -126,6 +126,48 @@ def truth(
     if unknown := [name for name in market if name not in MARKETS]:
         raise typer.BadParameter(f"there is no market {unknown[0]!r}; there are {', '.join(MARKETS)}", param_hint="--market")
     tell_the_truth(market, people=people, seed=seed, form=form)
+
+
+class AnswerFormat(StrEnum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.command()
+def holdout(
+    channel: Annotated[str, typer.Argument(help="The channel that the experiment was about.", show_default=False)],
+    shown_people: Annotated[int, typer.Option(help="People whom it was shown to.")],
+    shown_conversions: Annotated[int, typer.Option(help="How many of them converted.")],
+    held_out_people: Annotated[int, typer.Option(help="People, chosen at random, whom it was kept from.")],
+    held_out_conversions: Annotated[int, typer.Option(help="How many of them converted all the same.")],
+    conversion: Annotated[str, typer.Option(help="What was counted.")] = "customer",
+    model: Annotated[str, typer.Option(help="Whose credit to compare it with.")] = "all",
+    from_day: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day counted.")] = None,
+    to_day: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="First day not counted.")] = None,
+    site: SiteOption = "default",
+    form: Annotated[AnswerFormat, typer.Option("--format", help="How to show it.")] = AnswerFormat.TABLE,
+) -> None:
+    """Compare a channel's credit with an experiment: conversions of people whom it was shown to, and of people held out.
+
+    Says how many conversions it really made, with a 95 % interval, and which models credit it with more, or less.
+    """
+    from app.commands.holdout import compare_holdout
+
+    asked = {
+        "channel": channel,
+        "shown_people": shown_people,
+        "shown_conversions": shown_conversions,
+        "held_out_people": held_out_people,
+        "held_out_conversions": held_out_conversions,
+        "conversion": conversion,
+        "model": model,
+        "from": from_day,
+        "to": to_day,
+    }
+    compare_holdout(site, asked, form)
 
 
 @app.command("import")

@@ -29,6 +29,7 @@ from app.identity import endpoints as identity
 from app.log import Log
 from app.pipeline import run_worker
 from app.reports import endpoints as reports
+from app.reports import experiment_endpoints as experiments
 from app.reports import journey_endpoints as journey_reports
 from app.settings import Settings
 from app.sites import endpoints as administration
@@ -101,7 +102,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    for door in (events, snippet, webhooks, administration, identity, reports, journey_reports):
+    for door in (events, snippet, webhooks, administration, identity, reports, journey_reports, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)

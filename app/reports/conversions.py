@@ -73,7 +73,7 @@ async def conversions(connection: AsyncConnection, site: Site, filters: Conversi
     question = filters.question(site)
     grouping(filters.by or "channel", site)
     await check_kind(connection, site, filters.conversion)
-    await _check_channel(connection, question, filters.channel)
+    await check_channel(connection, question, filters.channel)
     labels = {f"label_{name}": value for name, value in filters.labels.items()}
     statement = conversions_of_interval(question, filters.labels, is_next=filters.cursor is not None)
     parameters = {**question.parameters, **labels, **_after(filters.cursor), "limit": filters.limit + 1}
@@ -159,7 +159,8 @@ def _after(cursor: str | None) -> dict[str, Any]:
     return {"after_at": int(parts[0]), "after_holder": parts[1], "after_fact": parts[2]}
 
 
-async def _check_channel(connection: AsyncConnection, question: Question, channel: str | None) -> None:
+async def check_channel(connection: AsyncConnection, question: Question, channel: str | None) -> None:
+    """Unprocessable, naming the allowed ones, if no origin of the site has this channel."""
     if channel is None:
         return
     known = list(await connection.scalars(channels(question), question.parameters))
