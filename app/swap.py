@@ -31,8 +31,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import history, tables
 from app import queue as queues
-from app import tables
 from app.db import upsert
 from app.sites.site import Site
 
@@ -44,8 +44,25 @@ NOT_SET: ColumnElement[Any] = literal("", tables.Key)
 """The empty part of a dirty key that names only something else: it sorts before every value."""
 
 
-Changes = dict[str, dict[bool, int]]
-"""By derived table: how many of its rows are gone (`True`), and how many are new or different (`False`)."""
+@dataclass(frozen=True)
+class Change:
+    """What of a derived table is staged."""
+
+    gone: int
+    """Rows that stand and were not computed again."""
+    differing: int
+    """Rows that are new, or differ from the one that stands."""
+    may_replace: bool
+    """Whether any row of the dirty keys stood before: else there is nothing to compare with, and nothing to keep."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows the swap will write."""
+        return self.gone + self.differing
+
+
+Changes = dict[str, Change]
+"""By derived table."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,11 @@ class Target:
     def staged(self) -> Table:
         """The staging twin."""
         return tables.staged[self.table.name]
+
+    @property
+    def has_history(self) -> bool:
+        """Whether what a swap replaces is kept."""
+        return self.table.name in tables.history
 
 
 @dataclass(frozen=True)
@@ -126,7 +148,7 @@ def rows_unchanged(target: Target) -> Delete:
     keys = {c.name for c in table.primary_key.columns}
     same = exists().where(
         *(table.c[c.name] == staged.c[c.name] for c in table.columns if c.name in keys),
-        *(table.c[c.name].is_not_distinct_from(staged.c[c.name]) for c in table.columns if c.name not in keys),
+        *(table.c[c.name].is_not_distinct_from(staged.c[c.name]) for c in staged.columns if c.name not in (*keys, "is_gone")),
     )
     return delete(staged).where(of_site(staged), staged.c.is_gone.is_(False), same)
 
@@ -151,10 +173,13 @@ def delete_gone(target: Target) -> Delete:
 
 
 def write_changed(is_sqlite: bool, target: Target) -> Insert:
-    """Writes the staged rows that are new or different."""
+    """Writes the staged rows that are new or different, with the run (`:run`) where the table has history."""
     table, staged = target.table, target.staged
-    names = [c.name for c in table.columns]
-    changed = select(*(staged.c[name] for name in names)).where(of_site(staged), staged.c.is_gone.is_(False))
+    names = [c.name for c in staged.columns if c.name != "is_gone"]
+    columns: list[ColumnElement[Any]] = [staged.c[name] for name in names]
+    if target.has_history:
+        names, columns = [*names, "run_id"], [*columns, history.RUN]
+    changed = select(*columns).where(of_site(staged), staged.c.is_gone.is_(False))
     return upsert(is_sqlite, table, changed, names)
 
 
@@ -236,11 +261,12 @@ async def compute(connection: AsyncConnection, is_sqlite: bool, stage: Stage, si
     await analyse(connection, *(target.staged for target in stage.targets))
     changes: Changes = {}
     for target in stage.targets:
-        if await connection.scalar(any_in_scope(target), here):
+        may_replace = bool(await connection.scalar(any_in_scope(target), here))
+        if may_replace:
             await connection.execute(rows_gone(target), here)
             await connection.execute(rows_unchanged(target), here)
-        staged = await connection.execute(rows_staged(target), here)
-        changes[target.table.name] = {row.is_gone: row.number for row in staged}
+        staged = {row.is_gone: row.number for row in await connection.execute(rows_staged(target), here)}
+        changes[target.table.name] = Change(staged.get(True, 0), staged.get(False, 0), may_replace)
     if enqueue:
         for queue in {item.queue.name: item.queue for item in stage.enqueues}.values():
             await connection.execute(clear(tables.enqueued[queue.name]), here)
@@ -252,14 +278,22 @@ async def compute(connection: AsyncConnection, is_sqlite: bool, stage: Stage, si
 async def swap(
     connection: AsyncConnection, is_sqlite: bool, stage: Stage, site: Site, changes: Changes, received_at: Any, *, enqueue: bool
 ) -> None:
-    """Write what was staged, enqueue what follows from it. The caller's transaction makes it one."""
+    """Write what was staged, keep what that replaces, enqueue what follows from it. The caller's transaction makes it one."""
     here = {"site_id": site.site_id}
     if enqueue:
         for queue in {item.queue.name: item.queue for item in stage.enqueues}.values():
             await connection.execute(write_enqueued(queue), {**here, "received_at": received_at})
-    for target in stage.targets:
-        staged = changes[target.table.name]
-        if True in staged:
+    written = [target for target in stage.targets if changes[target.table.name].rows]
+    if not written:
+        return
+    run = here | {"run": await history.begin_run(connection, is_sqlite, site.site_id)}
+    for target in written:
+        change = changes[target.table.name]
+        if target.has_history and change.may_replace:
+            await connection.execute(history.rows_ended(target.table), run)
+        if change.gone:
             await connection.execute(delete_gone(target), here)
-        if False in staged:
-            await connection.execute(write_changed(is_sqlite, target), here)
+        if change.differing:
+            await connection.execute(write_changed(is_sqlite, target), run if target.has_history else here)
+    if any(target.table is tables.visitor_spans for target in written):
+        await connection.execute(history.first_touch_moved(), run)

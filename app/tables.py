@@ -113,6 +113,12 @@ def _flag(name: str, comment: str) -> Column[Any]:
     return Column(name, Boolean, nullable=False, comment=comment)
 
 
+def _run() -> Column[Any]:
+    """Makes a light derived table one with history: what a swap replaces in it is kept in its twin in `history`."""
+    comment = "The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed."
+    return Column("run_id", BigInteger, nullable=False, server_default="0", comment=comment)
+
+
 # ---------------------------------------------------------------- configuration
 
 sites = _table(
@@ -551,6 +557,7 @@ origin_labels = _table(
     _text("content", "Content; `(not set)` if none."),
     _text("referrer", "Referring host; `(none)` if none."),
     _flag("is_ignored", "The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID."),
+    _run(),
 )
 
 form_labels = _table(
@@ -668,6 +675,7 @@ deals = _table(
     _text("lost_reason", "Why it was lost.", null=True),
     _text("url", "Where the CRM shows it.", null=True),
     _flag("has_contacts", "It names at least one contact, or a visitor where it names none."),
+    _run(),
     Index("ix_deals__company", "site_id", "company_id"),
 )
 
@@ -729,6 +737,7 @@ conversions = _table(
     _flag("has_people", "Whether anybody is known of it: a deal that names nobody is credited to nobody."),
     _at("lead_at", "The earliest lead of its people at or before it; of a deal's company only where none of its contacts was one.", null=True),
     _at("opportunity_at", "When its deal became an opportunity, for `customer` and `opportunity`.", null=True),
+    _run(),
     Index("ix_conversions__person", "site_id", "person_id"),
 )
 
@@ -739,6 +748,7 @@ conversion_people = _table(
     *_conversion_key(),
     _id("person_id", "The person."),
     _flag("is_contact", "Whose conversion it is, or a contact of its deal; false: only of the deal's company."),
+    _run(),
     Index("ix_conversion_people__person", "site_id", "person_id"),
 )
 
@@ -755,6 +765,7 @@ ledger_entries = _table(
     _small("counts", "1 for the conversion itself, 0 for an adjustment."),
     _int("before_minor", "Net amount before, in minor units of the conversion's currency."),
     _int("after_minor", "Net amount after."),
+    _run(),
     Index("ix_ledger_entries__counted", "site_id", "kind", "counted_at"),
 )
 
@@ -765,6 +776,7 @@ journeys = _table(
     *_conversion_key(),
     _at("first_touched_at", "The first touch of its people at or before it, however long ago; null: none.", null=True),
     _int("touches_left_out", "Touches within 730 days that the cap of 1,000 left out."),
+    _run(),
 )
 
 journey_touches = _table(
@@ -777,6 +789,7 @@ journey_touches = _table(
     _int("position", "1, 2, … in order of (occurred_at, sequence, visit first, event ID, visitor ID)."),
     _at("occurred_at", "When."),
     _key("origin_id", "Where it came from."),
+    _run(),
 )
 
 QUEUES: tuple[Table, ...] = (
@@ -809,6 +822,43 @@ DERIVED: tuple[Table, ...] = (
     journey_touches,
 )
 
+# ---------------------------------------------------------------- history: what swaps replaced
+
+
+def _history(target: Table) -> Table:
+    """The twin of a derived table: what a swap replaced, with the run that ended it. The same indexes serve the same statements."""
+    is_key = {c.name: c.primary_key or c.name == "run_id" for c in target.columns}
+    columns = [Column(c.name, c.type, primary_key=is_key[c.name], nullable=c.nullable, comment=c.comment) for c in target.columns]
+    name = f"{target.name}_history"
+    return _table(
+        name,
+        f"Rows of `{target.name}` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+        *columns,
+        _int("ended_by_run", "The swap that replaced or deleted the row: it stood until then, exclusively."),
+        Index(f"ix_{name}__ended", "site_id", "ended_by_run"),
+        *(Index(str(index.name).replace(f"ix_{target.name}__", f"ix_{name}__"), *index.columns.keys()) for index in target.indexes),
+    )
+
+
+latest_runs = _table(
+    "latest_runs",
+    "The latest swap of a site that wrote something, and how far back its history reaches.",
+    _site(),
+    _int("run_id", "That swap, named by its moment: UTC microseconds, increasing from swap to swap."),
+    _int("kept_since_run", "The earliest run whose rows are all kept: `as_of` answers from then on."),
+)
+
+first_touches = _table(
+    "first_touches",
+    "The earliest touch of a site, each time that it changed: what is earlier happened before tracking began.",
+    _site(),
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False, comment="The swap that changed it."),
+    _at("first_touched_at", "The earliest touch from that swap on; null: none.", null=True),
+)
+
+history: dict[str, Table] = {target.name: _history(target) for target in DERIVED if "run_id" in target.c}
+"""By name of the derived table: its twin. An erasure has to cover them all."""
+
 # ---------------------------------------------------------------- staging (unlogged on PostgreSQL, temporary on SQLite)
 
 staging = MetaData()
@@ -818,7 +868,8 @@ unlogged, so that they can be distributed), for each worker's connection on SQLi
 
 def _staged(target: Table) -> Table:
     """The staging twin of a derived table: same key, all else nullable, and `is_gone` for rows to delete."""
-    columns = [Column(c.name, c.type, primary_key=c.primary_key, nullable=not c.primary_key) for c in target.columns]
+    computed = [c for c in target.columns if c.name != "run_id"]
+    columns = [Column(c.name, c.type, primary_key=c.primary_key, nullable=not c.primary_key) for c in computed]
     gone = Column("is_gone", Boolean, nullable=False)
     return Table(f"staged_{target.name}", staging, *columns, gone)
 

@@ -17,6 +17,7 @@ from app.attribution.properties import holds, value_of
 from app.attribution.question import MILLION, Question
 from app.attribution.reach import is_in_reach
 from app.db import micros
+from app.history import first_touch_then
 
 
 def counted(question: Question) -> list[ColumnElement[bool]]:
@@ -89,11 +90,7 @@ def ledger_by_reason(question: Question) -> Select[Any]:
 
 def _reason(question: Question, over: CTE) -> ColumnElement[str | None]:
     """Why no touch earned a side, the first reason that holds; null where touches did."""
-    first_visit = (
-        select(func.min(micros(tables.visitor_spans.c.first_touched_at)))
-        .where(tables.visitor_spans.c.site_id == bindparam("site_id"))
-        .scalar_subquery()
-    )
+    first_visit = _first_visit(question)
     first_touched_at = question.rows(tables.journeys).c.first_touched_at
     has_none = first_touched_at.is_(None)
     is_early = or_(first_visit.is_(None), micros(over.c.occurred_at) < first_visit)
@@ -125,6 +122,14 @@ def _began_before_lookback(question: Question, over: CTE) -> ColumnElement[bool]
     """Whether the first touch of a journey, of whatever channel, lies before the look-back; null where there is none."""
     first_touched_at = question.rows(tables.journeys).c.first_touched_at
     return micros(first_touched_at) < micros(over.c.occurred_at) - bindparam("lookback", type_=BigInteger)
+
+
+def _first_visit(question: Question) -> ColumnElement[int]:
+    """The site's first touch, in microseconds; null where there is none."""
+    if question.as_of is not None:
+        return first_touch_then().scalar_subquery()
+    span = tables.visitor_spans.c
+    return select(func.min(micros(span.first_touched_at))).where(span.site_id == bindparam("site_id")).scalar_subquery()
 
 
 def is_reached(question: Question, over: CTE) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import FromClause, Table
 
+from app.history import rows_then
 from app.sites.properties import Condition, Property
 
 MILLION = 1_000_000
@@ -41,14 +42,14 @@ class Question:
     grouped: tuple[Property, ...] = ()
     """The properties among what credit is grouped by."""
     as_of: int | None = None
-    """The moment of which the answer is wanted; None: now."""
+    """The moment of which the answer is wanted, in microseconds; None: now."""
 
     def rows(self, table: Table) -> FromClause:
         """The rows of a light derived table that stood at the moment asked about: every statement of a report reads it so.
 
         The same object for each call, so its columns may be named wherever the statement needs them.
         """
-        return table
+        return table if self.as_of is None else rows_then(table)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -64,5 +65,6 @@ class Question:
             "ends_at": self.ends_at,
             "holder_id": holder_id,
             "fact_id": fact_id,
+            "as_of": self.as_of,
         }
         return {name: value for name, value in every.items() if value is not None}

@@ -54,7 +54,7 @@ async def _check_keys(
             for statement in leave_out(stage):
                 await connection.execute(statement, {"site_id": site.site_id})
             changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
-            rows = {table: sum(numbers.values()) for table, numbers in changes.items()}
+            rows = {table: change.rows for table, change in changes.items()}
     if not database.is_sqlite:
         await connection.commit()
     return last, count, rows

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.attribution.credit import credit_by
 from app.attribution.ledger import ledger_by_reason
+from app.reports.as_of import site_then
 from app.reports.figures import as_csv, as_text
 from app.reports.freshness import freshness
 from app.reports.heading import heading
@@ -24,6 +25,7 @@ Answer = dict[str, Any]
 
 async def attribution(connection: AsyncConnection, site: Site, filters: AttributionFilters, now: datetime) -> Answer:
     """The report under one model, or `{"models": {name: report}}` under all. Unprocessable if there is no such conversion."""
+    site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     await check_kind(connection, site, filters.conversion)
     names = filters.by.split(",")

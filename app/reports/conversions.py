@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,11 +18,12 @@ from app.attribution.joins import KEY
 from app.attribution.question import MILLION, Question
 from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
+from app.reports.as_of import site_then
 from app.reports.conversion_queries import LABELS, channels, conversions_of_interval, people_of_conversions
 from app.reports.figures import as_csv, as_number, as_rfc3339
 from app.reports.parameters import MONEY_OF_KIND, Filters, Format, ModelOrAll, QueryText, SlicedGrouping, check_kind, grouping, is_text
 from app.sites.site import Site
-from app.tables import to_micros
+from app.tables import from_micros, to_micros
 
 _MICROS = re.compile(r"-?[0-9]{1,18}\Z")
 COLUMNS = ("id", "kind", "occurred_at", "counted_at", "person_id", "deal_id", "name", "conversions", "amount", "currency", "is_repeat")
@@ -68,8 +70,9 @@ def key_of(public_id: str) -> dict[str, str]:
     return dict(zip(KEY, parts, strict=True))
 
 
-async def conversions(connection: AsyncConnection, site: Site, filters: ConversionFilters) -> dict[str, Any]:
+async def conversions(connection: AsyncConnection, site: Site, filters: ConversionFilters, now: datetime) -> dict[str, Any]:
     """One page of conversions, the latest counted first, and `next`, the cursor of the page after it (null: none)."""
+    site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     grouping(filters.by or "channel", site)
     await check_kind(connection, site, filters.conversion)
@@ -82,6 +85,7 @@ async def conversions(connection: AsyncConnection, site: Site, filters: Conversi
     people = await people_by_conversion(connection, question, page)
     return {
         "conversions": [described(row, people[_key(row)], site) for row in page],
+        **({} if site.as_of is None else {"as_of": as_rfc3339(from_micros(site.as_of))}),
         "next": _cursor(page[-1]) if len(rows) > filters.limit else None,
     }
 

@@ -45,7 +45,7 @@ async def list_conversions(
 ) -> dict[str, Any] | Response:
     """The conversions behind a number, the latest first; `next` is the cursor of the next page."""
     async with snapshot(request) as connection:
-        answer = await conversion_list.conversions(connection, site, filters)
+        answer = await conversion_list.conversions(connection, site, filters, datetime.now(UTC))
     return csv_file(conversion_list.as_table(answer), "conversions") if filters.format == "csv" else answer
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select, union_all
+from sqlalchemy import Row, Select, and_, bindparam, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.db import greatest, micros
 from app.reports.figures import as_rfc3339
 from app.sites.site import Site
+from app.tables import from_micros
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,19 @@ class Freshness:
 
     pending: int
     """Rows in all queues, and what a rebuild has left."""
-    computed_through: datetime
-    """Every fact that came in before this is in the figures."""
+    computed_through: datetime | None
+    """Every fact that came in before this is in the figures; None: of an earlier moment, nobody knows any more."""
     rebuilding: dict[str, object] | None
+    as_of: int | None
+    """The moment, in microseconds, that gives the same answer when it is asked for as `as_of`; None: nothing is computed yet."""
 
     def as_dict(self) -> dict[str, object]:
         """What every report says of itself."""
-        return {"computed_through": as_rfc3339(self.computed_through), "rebuilding": self.rebuilding}
+        return {
+            "as_of": None if self.as_of is None else as_rfc3339(from_micros(self.as_of)),
+            "computed_through": self.computed_through and as_rfc3339(self.computed_through),
+            "rebuilding": self.rebuilding,
+        }
 
 
 def queued_rows() -> Select[Any]:
@@ -42,15 +50,29 @@ def queued_rows() -> Select[Any]:
     return select(func.sum(queues.c.rows), func.min(queues.c.oldest_at))
 
 
+def moment_of_figures() -> Select[Any]:
+    """At most one number: when what reports say last changed, in microseconds: by a run, or by the settings `:settings_version`.
+
+    Reads `latest_runs` and `site_versions` by primary key.
+    """
+    run, version = tables.latest_runs.c, tables.site_versions.c
+    in_force = and_(version.site_id == run.site_id, version.version == bindparam("settings_version"))
+    joined = tables.latest_runs.join(tables.site_versions, in_force)
+    return select(greatest(run.run_id, micros(version.created_at))).select_from(joined).where(run.site_id == bindparam("site_id"))
+
+
 async def freshness(connection: AsyncConnection, site: Site, now: datetime) -> Freshness:
-    """How fresh the site's derived rows are, in this snapshot."""
+    """How fresh the site's derived rows are, in this snapshot, or how old at the moment at which the site is looked at."""
+    if site.as_of is not None:
+        return Freshness(0, None, None, site.as_of)
     here = {"site_id": site.site_id}
     rows, oldest_at = (await connection.execute(queued_rows(), here)).one()
     rebuild = (
         await connection.execute(select(tables.rebuilds).where(tables.rebuilds.c.site_id == bindparam("site_id")), here)
     ).one_or_none()
     left = 0 if rebuild is None else rebuild.keys_left
-    return Freshness(int(rows) + left, oldest_at or now, None if rebuild is None else _described(rebuild))
+    as_of = await connection.scalar(moment_of_figures(), here | {"settings_version": site.settings_version})
+    return Freshness(int(rows) + left, oldest_at or now, None if rebuild is None else _described(rebuild), as_of)
 
 
 def _described(rebuild: Row[Any]) -> dict[str, object]:

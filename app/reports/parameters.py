@@ -17,6 +17,7 @@ from app import tables
 from app.attribution.question import DIMENSIONS, Question
 from app.attribution.rules import MODELS
 from app.errors import Unprocessable
+from app.reports.as_of import AsOf
 from app.sites.days import first_instant
 from app.sites.properties import Condition, Filter, Property, conditions_of, properties_of_site
 from app.sites.settings import Lookback
@@ -167,8 +168,15 @@ class Filters(Sliced):
     )
     half_life_days: float | None = Field(None, gt=0, le=365, description="Half-life of `time_decay`; absent: the site's.")
 
+    as_of: AsOf | None = Field(
+        None,
+        description="Answer as the report would have at that moment: RFC 3339, or a day, which means its end in the site's time zone.",
+    )
+
     def question(self, site: Site) -> Question:
-        """The question that these filters ask of a site. Unprocessable if the interval is empty."""
+        """The question that these filters ask of a site (as it was at `as_of`: `site_then`). Unprocessable if the interval is empty."""
+        if self.as_of is not None and site.as_of is None:
+            raise Unprocessable("as_of: this answer is offered for now only.")
         starts_at, ends_at = self.bounds(site.settings.timezone)
         return Question(
             site_id=site.site_id,
@@ -182,6 +190,7 @@ class Filters(Sliced):
             starts_at=starts_at,
             ends_at=ends_at,
             conditions=self.conditions(site),
+            as_of=site.as_of,
         )
 
     def lookback(self, site: Site) -> int:

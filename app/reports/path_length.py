@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.attribution.journeys import conversions_by_length
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.question import MILLION
+from app.reports.as_of import site_then
 from app.reports.figures import Figures
 from app.reports.freshness import freshness
 from app.reports.heading import heading
@@ -32,6 +33,7 @@ class PathLengthFilters(Filters):
 
 async def path_length(connection: AsyncConnection, site: Site, filters: PathLengthFilters, now: datetime) -> dict[str, Any]:
     """The report. Mean and median are those of the conversions with at least one touch in reach (null: there are none)."""
+    site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     await check_kind(connection, site, filters.conversion)
     found = (await connection.execute(conversions_by_length(question), question.parameters)).mappings()

@@ -9,8 +9,11 @@ from sqlalchemy import Select, Table, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.history import reach_of_history
+from app.reports.figures import as_rfc3339
 from app.reports.freshness import freshness
 from app.sites.site import Site
+from app.tables import from_micros
 
 
 def rows_of_site(table: Table) -> Select[Any]:
@@ -30,6 +33,13 @@ def failures() -> Select[Any]:
     return select(key.stage, func.count().label("count")).where(key.site_id == bindparam("site_id")).group_by(key.stage)
 
 
+async def _reach(connection: AsyncConnection, here: dict[str, str]) -> dict[str, str | None]:
+    """The latest run, and the earliest moment that `as_of` may name; null before the first run."""
+    reach = (await connection.execute(reach_of_history(), here)).one_or_none() or (None, None)
+    names = ("latest_run_at", "history_since")
+    return {name: None if run is None else as_rfc3339(from_micros(run)) for name, run in zip(names, reach, strict=True)}
+
+
 async def status(connection: AsyncConnection, site: Site, now: datetime) -> dict[str, Any]:
     """The answer of `GET /v1/status`. `pending` is 0 when everything that came in is in the figures."""
     here = {"site_id": site.site_id}
@@ -41,6 +51,7 @@ async def status(connection: AsyncConnection, site: Site, now: datetime) -> dict
     return {
         "pending": fresh.pending,
         **fresh.as_dict(),
+        **await _reach(connection, here),
         **counts,
         "dropped": {row.reason: int(row.count) for row in await connection.execute(drops_by_reason(), here)},
         "set_aside": {row.stage: row.count for row in await connection.execute(failures(), here)},

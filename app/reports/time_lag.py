@@ -14,6 +14,7 @@ from app.attribution.joins import bytewise
 from app.attribution.journeys import first_labels, journeys, summed, with_first_touch
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.question import MILLION, Question
+from app.reports.as_of import site_then
 from app.reports.figures import Figures
 from app.reports.freshness import freshness
 from app.reports.heading import heading
@@ -70,6 +71,7 @@ def lag_quantiles(question: Question, by: Sequence[str]) -> Select[Any]:
 
 async def time_lag(connection: AsyncConnection, site: Site, filters: TimeLagFilters, now: datetime) -> dict[str, Any]:
     """The report. Unprocessable if there is no such conversion."""
+    site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     await check_kind(connection, site, filters.conversion)
     by = (filters.by,) if filters.by else ()

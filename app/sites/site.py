@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
@@ -21,6 +21,8 @@ class Site:
     hash_key: bytes
     settings_version: int
     settings: SiteSettings
+    as_of: int | None = None
+    """The moment at which the site is looked at, in microseconds; None: now."""
 
 
 def sites_in_force() -> Select[Any]:
@@ -37,6 +39,23 @@ async def load_sites(connection: AsyncConnection) -> list[Site]:
     """Every site, by ID."""
     rows = await connection.execute(sites_in_force().order_by(tables.sites.c.site_id))
     return [_site(*row) for row in rows]
+
+
+def settings_then() -> Select[Any]:
+    """At most one row: the version and settings in force at `:as_of`, microseconds. Index: the key of `site_versions`."""
+    version = tables.site_versions.c
+    before = select(version.version, version.settings).where(
+        version.site_id == bindparam("site_id"), version.created_at <= bindparam("as_of", type_=tables.Moment)
+    )
+    return before.order_by(version.version.desc()).limit(1)
+
+
+async def load_site_then(connection: AsyncConnection, site: Site, as_of: int) -> Site:
+    """The site with the settings that were in force at a moment, in microseconds."""
+    row = (await connection.execute(settings_then(), {"site_id": site.site_id, "as_of": as_of})).one_or_none()
+    if row is None:
+        return replace(site, as_of=as_of)
+    return Site(site.site_id, site.hash_key, row.version, SiteSettings.model_validate_json(row.settings), as_of)
 
 
 async def load_site(connection: AsyncConnection, site_id: str) -> Site:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "49556d3c"
+revision = "0fc83288"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1072,6 +1072,13 @@ def upgrade() -> None:
             nullable=False,
             comment="The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID.",
         ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "origin_id", name=op.f("pk_origin_labels")),
         comment="What the rules in force say of an origin.",
     )
@@ -1289,6 +1296,13 @@ def upgrade() -> None:
         sa.Column("lost_reason", sa.Text(), nullable=True, comment="Why it was lost."),
         sa.Column("url", sa.Text(), nullable=True, comment="Where the CRM shows it."),
         sa.Column("has_contacts", sa.Boolean(), nullable=False, comment="It names at least one contact, or a visitor where it names none."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", name=op.f("pk_deals")),
         comment="A CRM opportunity as it stands now.",
     )
@@ -1419,6 +1433,13 @@ def upgrade() -> None:
             nullable=True,
             comment="When its deal became an opportunity, for `customer` and `opportunity`. UTC microseconds.",
         ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", name=op.f("pk_conversions")),
         comment="A moment that counts.",
     )
@@ -1455,6 +1476,13 @@ def upgrade() -> None:
             sa.Boolean(),
             nullable=False,
             comment="Whose conversion it is, or a contact of its deal; false: only of the deal's company.",
+        ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
         ),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "person_id", name=op.f("pk_conversion_people")),
         comment="The people whose touches make up the journey of a conversion.",
@@ -1499,6 +1527,13 @@ def upgrade() -> None:
             "before_minor", sa.BigInteger(), nullable=False, comment="Net amount before, in minor units of the conversion's currency."
         ),
         sa.Column("after_minor", sa.BigInteger(), nullable=False, comment="Net amount after."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "entry", name=op.f("pk_ledger_entries")),
         comment="What a conversion counts, and when: one entry at the conversion, one for each later change of its net amount.",
     )
@@ -1536,6 +1571,13 @@ def upgrade() -> None:
             comment="The first touch of its people at or before it, however long ago; null: none. UTC microseconds.",
         ),
         sa.Column("touches_left_out", sa.BigInteger(), nullable=False, comment="Touches within 730 days that the cap of 1,000 left out."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", name=op.f("pk_journeys")),
         comment="One conversion's journey as a whole.",
     )
@@ -1582,11 +1624,446 @@ def upgrade() -> None:
         ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Where it came from."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint(
             "site_id", "kind", "holder_id", "fact_id", "touch_visitor_id", "touch_event_id", name=op.f("pk_journey_touches")
         ),
         comment="The touches within 730 days before a conversion, of all its people: the first and the newest 999.",
     )
+    op.create_table(
+        "latest_runs",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="That swap, named by its moment: UTC microseconds, increasing from swap to swap.",
+        ),
+        sa.Column(
+            "kept_since_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The earliest run whose rows are all kept: `as_of` answers from then on.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_latest_runs")),
+        comment="The latest swap of a site that wrote something, and how far back its history reaches.",
+    )
+    op.create_table(
+        "first_touches",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("run_id", sa.BigInteger(), autoincrement=False, nullable=False, comment="The swap that changed it."),
+        sa.Column(
+            "first_touched_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="The earliest touch from that swap on; null: none. UTC microseconds.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "run_id", name=op.f("pk_first_touches")),
+        comment="The earliest touch of a site, each time that it changed: what is earlier happened before tracking began.",
+    )
+    op.create_table(
+        "origin_labels_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="`origins`."),
+        sa.Column("channel", sa.Text(), nullable=False, comment="Channel, by the first rule that fired."),
+        sa.Column("rule", sa.Text(), nullable=False, comment="Name of that rule, for explanations."),
+        sa.Column("source", sa.Text(), nullable=False, comment="Source after aliases and defaults (`google`, `(direct)`)."),
+        sa.Column("medium", sa.Text(), nullable=False, comment="Medium after defaults (`organic`, `referral`, `(none)`)."),
+        sa.Column("campaign", sa.Text(), nullable=False, comment="Campaign after aliases; `(not set)` if none."),
+        sa.Column("term", sa.Text(), nullable=False, comment="Term; `(not set)` if none."),
+        sa.Column("content", sa.Text(), nullable=False, comment="Content; `(not set)` if none."),
+        sa.Column("referrer", sa.Text(), nullable=False, comment="Referring host; `(none)` if none."),
+        sa.Column(
+            "is_ignored",
+            sa.Boolean(),
+            nullable=False,
+            comment="The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID.",
+        ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "origin_id", "run_id", name=op.f("pk_origin_labels_history")),
+        comment="Rows of `origin_labels` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_origin_labels_history__ended", "origin_labels_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_table(
+        "deals_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The CRM's ID."),
+        sa.Column("name", sa.Text(), nullable=True, comment="Name."),
+        sa.Column("outcome", sa.Text(), nullable=False, comment="`open`, `won` or `lost`."),
+        sa.Column("first_seen_at", sa.BigInteger(), nullable=False, comment="Time of the earliest fact about it. UTC microseconds."),
+        sa.Column(
+            "opened_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="When it was opened: as the CRM says, else the earliest fact, never after the win. UTC microseconds.",
+        ),
+        sa.Column("won_at", sa.BigInteger(), nullable=True, comment="The latest transition to won, if it is won now. UTC microseconds."),
+        sa.Column("lost_at", sa.BigInteger(), nullable=True, comment="The latest transition to lost, if it is lost now. UTC microseconds."),
+        sa.Column("churned_at", sa.BigInteger(), nullable=True, comment="When the customer left. UTC microseconds."),
+        sa.Column("closed_on", sa.Text(), nullable=True, comment="The CRM's close date, YYYY-MM-DD."),
+        sa.Column("currency", sa.Text(), nullable=True, comment="ISO currency of its amounts."),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=True, comment="Amount now, adjustments included, in minor units."),
+        sa.Column("recurring_minor", sa.BigInteger(), nullable=True, comment="Amount of each period, for a subscription."),
+        sa.Column("recurring_period", sa.Text(), nullable=True, comment="`month` or `year`."),
+        sa.Column("stage", sa.Text(), nullable=True, comment="The CRM's stage."),
+        sa.Column("pipeline", sa.Text(), nullable=True, comment="The CRM's pipeline."),
+        sa.Column("type", sa.Text(), nullable=True, comment="`new`, `expansion` or `renewal`."),
+        sa.Column("company_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True, comment="The CRM's company."),
+        sa.Column("company_name", sa.Text(), nullable=True, comment="Its name."),
+        sa.Column("company_domain", sa.Text(), nullable=True, comment="Its domain."),
+        sa.Column("owner", sa.Text(), nullable=True, comment="Who owns the deal."),
+        sa.Column("lost_reason", sa.Text(), nullable=True, comment="Why it was lost."),
+        sa.Column("url", sa.Text(), nullable=True, comment="Where the CRM shows it."),
+        sa.Column("has_contacts", sa.Boolean(), nullable=False, comment="It names at least one contact, or a visitor where it names none."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "run_id", name=op.f("pk_deals_history")),
+        comment="Rows of `deals` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_deals_history__company", "deals_history", ["site_id", "company_id"], unique=False)
+    op.create_index("ix_deals_history__ended", "deals_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_table(
+        "conversions_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Whose it is; empty for a deal (see `conversion_people`).",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="The change of stage: where the journey ends. UTC microseconds."),
+        sa.Column("currency", sa.Text(), nullable=True, comment="Currency of its money; null where it has none."),
+        sa.Column(
+            "has_people",
+            sa.Boolean(),
+            nullable=False,
+            comment="Whether anybody is known of it: a deal that names nobody is credited to nobody.",
+        ),
+        sa.Column(
+            "lead_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="The earliest lead of its people at or before it; of a deal's company only where none of its contacts was one. UTC microseconds.",
+        ),
+        sa.Column(
+            "opportunity_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="When its deal became an opportunity, for `customer` and `opportunity`. UTC microseconds.",
+        ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "run_id", name=op.f("pk_conversions_history")),
+        comment="Rows of `conversions` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_conversions_history__ended", "conversions_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_index("ix_conversions_history__person", "conversions_history", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "conversion_people_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The person."),
+        sa.Column(
+            "is_contact",
+            sa.Boolean(),
+            nullable=False,
+            comment="Whose conversion it is, or a contact of its deal; false: only of the deal's company.",
+        ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint(
+            "site_id", "kind", "holder_id", "fact_id", "person_id", "run_id", name=op.f("pk_conversion_people_history")
+        ),
+        comment="Rows of `conversion_people` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_conversion_people_history__ended", "conversion_people_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_index("ix_conversion_people_history__person", "conversion_people_history", ["site_id", "person_id"], unique=False)
+    op.create_table(
+        "ledger_entries_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column("entry", sa.BigInteger(), nullable=False, comment="0 for the conversion itself, then its adjustments in order of time."),
+        sa.Column(
+            "counted_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened. UTC microseconds.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
+        sa.Column("counts", sa.SmallInteger(), nullable=False, comment="1 for the conversion itself, 0 for an adjustment."),
+        sa.Column(
+            "before_minor", sa.BigInteger(), nullable=False, comment="Net amount before, in minor units of the conversion's currency."
+        ),
+        sa.Column("after_minor", sa.BigInteger(), nullable=False, comment="Net amount after."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "entry", "run_id", name=op.f("pk_ledger_entries_history")),
+        comment="Rows of `ledger_entries` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_ledger_entries_history__counted", "ledger_entries_history", ["site_id", "kind", "counted_at"], unique=False)
+    op.create_index("ix_ledger_entries_history__ended", "ledger_entries_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_table(
+        "journeys_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column(
+            "first_touched_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="The first touch of its people at or before it, however long ago; null: none. UTC microseconds.",
+        ),
+        sa.Column("touches_left_out", sa.BigInteger(), nullable=False, comment="Touches within 730 days that the cap of 1,000 left out."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "run_id", name=op.f("pk_journeys_history")),
+        comment="Rows of `journeys` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_journeys_history__ended", "journeys_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_table(
+        "journey_touches_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+        ),
+        sa.Column(
+            "touch_visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Visitor of the touch.",
+        ),
+        sa.Column(
+            "touch_event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Event of the touch."
+        ),
+        sa.Column(
+            "position",
+            sa.BigInteger(),
+            nullable=False,
+            comment="1, 2, … in order of (occurred_at, sequence, visit first, event ID, visitor ID).",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Where it came from."),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint(
+            "site_id",
+            "kind",
+            "holder_id",
+            "fact_id",
+            "touch_visitor_id",
+            "touch_event_id",
+            "run_id",
+            name=op.f("pk_journey_touches_history"),
+        ),
+        comment="Rows of `journey_touches` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_journey_touches_history__ended", "journey_touches_history", ["site_id", "ended_by_run"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
         create_staging()
 
@@ -2050,6 +2527,15 @@ def create_staging() -> None:
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         drop_staging()
+    op.drop_table("journey_touches_history")
+    op.drop_table("journeys_history")
+    op.drop_table("ledger_entries_history")
+    op.drop_table("conversion_people_history")
+    op.drop_table("conversions_history")
+    op.drop_table("deals_history")
+    op.drop_table("origin_labels_history")
+    op.drop_table("first_touches")
+    op.drop_table("latest_runs")
     op.drop_table("journey_touches")
     op.drop_table("journeys")
     op.drop_table("ledger_entries")

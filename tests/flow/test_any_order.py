@@ -61,7 +61,8 @@ async def forget_everything(database: Database) -> None:
     """Empties the log but for origins and forms, which ingestion knows that it has written, and all that follows from it;
     puts the first settings in force."""
     labels = (tables.origin_labels, tables.form_labels)
-    forgotten = (*_LOG, *(set(tables.DERIVED) - set(labels)), *tables.QUEUES, tables.failed_keys, tables.rebuilds)
+    runs = (*tables.history.values(), tables.latest_runs, tables.first_touches)
+    forgotten = (*_LOG, *(set(tables.DERIVED) - set(labels)), *runs, *tables.QUEUES, tables.failed_keys, tables.rebuilds)
     async with database.write() as connection:
         for table in (*forgotten, tables.connections, tables.deal_stages):
             await connection.execute(delete(table))
@@ -72,9 +73,12 @@ async def forget_everything(database: Database) -> None:
 
 
 async def derived(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """All derived rows, by table."""
+    """All that was computed, by table: without the run that wrote it."""
     async with database.read() as connection:
-        return {table.name: sorted((tuple(row) for row in await connection.execute(select(table))), key=str) for table in tables.DERIVED}
+        found = {
+            table.name: await connection.execute(select(*(c for c in table.columns if c.name != "run_id"))) for table in tables.DERIVED
+        }
+    return {name: sorted((tuple(row) for row in rows), key=str) for name, rows in found.items()}
 
 
 async def site_now(database: Database) -> Site:

@@ -39,7 +39,7 @@ def a_mark(fact_id: str, minutes: float, keys: str, mark: str = "sql") -> Rows:
 
 
 def a_deal(deal_id: str, *, opened: float, won: float | None = None, people: str = "", space: str = "generic", **others: Any) -> Rows:
-    row = {column.name: None for column in tables.deals.columns} | {
+    row = {column.name: None for column in tables.deals.columns if column.name != "run_id"} | {
         "site_id": "default", "space": space, "deal_id": deal_id, "outcome": "open" if won is None else "won",
         "first_seen_at": at(opened), "opened_at": at(opened), "won_at": None if won is None else at(won), "currency": "EUR",
         "has_contacts": bool(people), **others,

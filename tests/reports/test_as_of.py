@@ -1,0 +1,103 @@
+"""A report of an earlier moment is the report that was served at that moment, whatever has arrived or changed since."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from app import tables
+from app.db import Database
+from app.log import Log
+from app.pipeline import check, run_until_idle, start_rebuild
+from app.reports.attribution import attribution
+from app.reports.conversions import ConversionFilters, conversions
+from app.reports.parameters import AttributionFilters
+from app.sites.administration import change_settings
+from app.sites.site import Site
+from tests.flow.stories import a_story, batches
+from tests.flow.test_any_order import forget_everything, run_a_little, site_now, undo
+from tests.reports.story import READER, form, get, tell, visit, won
+
+pytestmark = pytest.mark.anyio
+
+_few = settings(max_examples=max(2, settings().max_examples // 4), phases=(Phase.reuse, Phase.generate))
+_RULES: tuple[dict[str, Any], ...] = (
+    {"channel_rules": [{"channel": "Ours", "source": "news"}]},
+    {"ignored_hosts": ["blog.example.net"]},
+    {"lookback_days": {"customer": 1, "lead": 1}},
+    {"currency": "EUR"},
+    {"timezone": "America/New_York"},
+    {"goals": [{"name": "prices", "path": "/pricing"}]},
+)
+_QUESTIONS: tuple[dict[str, Any], ...] = (
+    {"conversion": "customer", "model": "all", "by": "channel,campaign"},
+    {"conversion": "customer", "model": "linear", "by": "landing_page", "exclude_direct": True, "to": "2026-03-20"},
+    {"conversion": "lead", "model": "last_non_direct", "by": "source", "lookback_days": 1},
+    {"conversion": "opportunity", "model": "first_touch", "by": "referrer,content"},
+)
+
+
+@pytest.fixture
+async def log(database: Database, site: Site) -> AsyncIterator[Log]:
+    log = Log(database)
+    await log.start()
+    yield log
+    await log.stop()
+
+
+async def served(database: Database, as_of: str | None = None) -> tuple[str | None, list[Any]]:
+    """The moment that reports say they are of, and what they say."""
+    site, now, answers = await site_now(database), datetime.now(UTC), []
+    async with database.read() as connection:
+        for question in _QUESTIONS:
+            report = await attribution(connection, site, AttributionFilters(as_of=as_of, **question), now)
+            every = list(report.get("models", {"": report}).values())
+            handle = every[0]["as_of"]
+            of_now = ("as_of", "computed_through", "rebuilding")
+            answers += [{name: value for name, value in each.items() if name not in of_now} for each in every]
+        for kind in ("customer", "lead"):
+            listed = await conversions(connection, site, ConversionFilters(conversion=kind, as_of=as_of), now)
+            answers.append(listed["conversions"])
+    return handle, answers
+
+
+async def change(database: Database, changes: dict[str, Any]) -> None:
+    async with database.write() as connection:
+        await change_settings(connection, "default", changes, datetime.now(UTC))
+
+
+@_few
+@given(seed=st.integers(0, 2**32))
+async def test_as_of_a_moment_is_what_was_served_then(database: Database, log: Log, site: Site, seed: int) -> None:
+    story, chance = a_story(site, seed, length=40), random.Random(seed)
+    await forget_everything(database)
+    rules, undone, told, then = list(_RULES), list(story.undone), set(), []
+    for batch in batches(chance, story.facts):
+        await log.append(batch)
+        told.update(story.facts.index(fact) for fact in batch)
+        if rules and chance.random() < 0.4:
+            await change(database, rules.pop(chance.randrange(len(rules))))
+        for ready in [each for each in undone if each.place in told]:
+            await undo(database, ready)
+            undone.remove(ready)
+        if chance.random() < 0.2:
+            await start_rebuild(database, "default", datetime.now(UTC))
+        await run_a_little(database, chance)
+        then.append((await served(database), datetime.now(UTC).isoformat()))
+    await run_until_idle(database)
+    then.append((await served(database), datetime.now(UTC).isoformat()))
+    assert await check(database, await site_now(database)) == []
+
+    assert len({str(answers) for (_, answers), _ in then}) > 3, "a story in which nothing changes shows nothing"
+    for (handle, answers), moment in then:
+        if handle is not None:
+            assert await served(database, as_of=handle) == (handle, answers)
+            assert (await served(database, as_of=moment))[1] == answers
