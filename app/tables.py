@@ -643,6 +643,7 @@ properties = _table(
     _key("value", "Its value as text; of the empty property the company's `record_id`."),
     _at("occurred_at", "When it came to hold."),
     _key("fact_id", "The event or CRM fact that said so."),
+    _run(),
 )
 
 # ---------------------------------------------------------------- derived: deals

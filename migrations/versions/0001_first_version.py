@@ -1256,6 +1256,13 @@ def upgrade() -> None:
             nullable=False,
             comment="The event or CRM fact that said so.",
         ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "holder_id", "property", name=op.f("pk_properties")),
         comment="What is said of a person, a deal or a company now: the last value of each property that has one.",
     )
@@ -1716,6 +1723,55 @@ def upgrade() -> None:
         comment="Rows of `origin_labels` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
     )
     op.create_index("ix_origin_labels_history__ended", "origin_labels_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_table(
+        "properties_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "holder_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="A person, or a record as in `record_fields`.",
+        ),
+        sa.Column(
+            "property",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Name of the property, as sent; empty: the company that a person works for.",
+        ),
+        sa.Column(
+            "value",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Its value as text; of the empty property the company's `record_id`.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it came to hold. UTC microseconds."),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The event or CRM fact that said so.",
+        ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "holder_id", "property", "run_id", name=op.f("pk_properties_history")),
+        comment="Rows of `properties` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_properties_history__ended", "properties_history", ["site_id", "ended_by_run"], unique=False)
     op.create_table(
         "deals_history",
         sa.Column(
@@ -2533,6 +2589,7 @@ def downgrade() -> None:
     op.drop_table("conversion_people_history")
     op.drop_table("conversions_history")
     op.drop_table("deals_history")
+    op.drop_table("properties_history")
     op.drop_table("origin_labels_history")
     op.drop_table("first_touches")
     op.drop_table("latest_runs")

@@ -7,13 +7,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
 
-from app import tables
 from app.db import Database
 from app.log import Log
 from app.pipeline import check, run_until_idle, start_rebuild
@@ -24,7 +21,6 @@ from app.sites.administration import change_settings
 from app.sites.site import Site
 from tests.flow.stories import a_story, batches
 from tests.flow.test_any_order import forget_everything, run_a_little, site_now, undo
-from tests.reports.story import READER, form, get, tell, visit, won
 
 pytestmark = pytest.mark.anyio
 
