@@ -15,6 +15,7 @@ import typer
 
 from app.commands.connections import connections
 from app.commands.keys import keys
+from app.commands.models import models
 from app.commands.quarantine import quarantine
 from app.commands.sites import sites
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(sites, name="sites")
 app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
+app.add_typer(models, name="models")
 app.add_typer(quarantine, name="quarantine")
 
 SiteOption = Annotated[str, typer.Option("--site", help="Which site.")]

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from app import __version__
+from app.attribution import endpoints as models
 from app.body_limit import BodyLimit
 from app.collect import endpoints as events
 from app.collect import quarantine, snippet
@@ -57,7 +58,7 @@ _TAGS = [
     {"name": "crm", "description": "Webhooks of CRMs."},
     {"name": "reports", "description": "Credit, funnels, conversions and why each channel got what it got."},
     {"name": "people", "description": "Who is who, what they did, and how to undo a wrong join."},
-    {"name": "administration", "description": "Sites, keys and connections."},
+    {"name": "administration", "description": "Sites, keys, connections and models."},
     {"name": "status", "description": "Whether the service is well, and how far it has computed."},
 ]
 
@@ -102,7 +103,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    for door in (events, snippet, webhooks, administration, identity, reports, journey_reports, experiments):
+    for door in (events, snippet, webhooks, administration, models, identity, reports, journey_reports, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)

@@ -141,6 +141,19 @@ site_versions = _table(
     _at("created_at", "When this version came into force."),
 )
 
+models = _table(
+    "models",
+    "Models of a site's own: weights of milestones, together 1,000.",
+    _site(),
+    _id("name", "What `model=` calls it."),
+    _int("first_permille", "What the first touch gets, in tenths of a per cent."),
+    _int("lead_permille", "The last touch at or before the lead."),
+    _int("opportunity_permille", "The last touch at or before the opportunity."),
+    _int("last_permille", "The last touch."),
+    _int("rest_permille", "Divided over the touches that hold no milestone."),
+    _at("changed_at", "When it was made, or last changed."),
+)
+
 keys = _table(
     "keys",
     "API keys. A secret key that reads several sites has one row for each.",

@@ -18,7 +18,7 @@ from app.attribution.joins import bytewise, dimension, event_of, label_of
 from app.attribution.ledger import sides
 from app.attribution.question import Question
 from app.attribution.reach import reached
-from app.attribution.rules import MODELS, weight_of
+from app.attribution.rules import weight_of
 from app.attribution.split import split
 
 
@@ -31,7 +31,7 @@ def credit_rows(question: Question, model: str, carried: Sequence[str] = ("origi
     Touches without weight have no row. Reads what `sides` and `reached` read.
     """
     over = sides(question)
-    weight, looked_at = weight_of(MODELS[model])
+    weight, looked_at = weight_of(question.model(model))
     touches = reached(question, over, carried, looked_at)
     kept = ("side", "position", "direction", *carried)
     quantities = ("millionths", "magnitude") if question.has_money else ("millionths",)

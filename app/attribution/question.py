@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import FromClause, Table
 
+from app.attribution.rules import MODELS, Model, by_milestones
+from app.errors import Unprocessable
 from app.history import rows_then
 from app.sites.properties import Condition, Property
+from app.sites.weights import OwnModel
 
 MILLION = 1_000_000
 DIMENSIONS = ("channel", "source", "medium", "campaign", "term", "content", "landing_page", "referrer")
@@ -31,6 +35,8 @@ class Question:
     exclude_direct: bool = False
     touches_until: Literal["close", "opportunity", "lead"] = "close"
     """Only touches at or before this milestone of the conversion take part."""
+    own_models: tuple[OwnModel, ...] = ()
+    """The models that the site names itself."""
     has_money: bool = True
     """Whether to split money at all: leads and goals have none."""
     starts_at: int | None = None
@@ -50,6 +56,17 @@ class Question:
         The same object for each call, so its columns may be named wherever the statement needs them.
         """
         return table if self.as_of is None else rows_then(table)
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """The rule models that can be asked for by name: the built-in ones, then the site's own."""
+        return {**MODELS, **{each.name: partial(by_milestones, **each.weights.permille) for each in self.own_models}}
+
+    def model(self, name: str) -> Model:
+        """The rule model of that name. Unprocessable, naming the others, if there is none."""
+        if name not in self.models:
+            raise Unprocessable(f"Unknown model {name[:64]!r}; allowed: {', '.join(self.models)}.")
+        return self.models[name]
 
     @property
     def parameters(self) -> dict[str, Any]:

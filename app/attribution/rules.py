@@ -60,7 +60,7 @@ def weight_of(model: Model) -> tuple[ColumnElement[int], frozenset[str]]:
     return weight, frozenset(each.name for each in visitors.iterate(weight) if isinstance(each, ColumnClause))
 
 
-def by_milestones(touch: Touch, *, rest: int = 0, **weights: int) -> ColumnElement[int]:
+def by_milestones(touch: Touch, /, *, rest: int = 0, **weights: int) -> ColumnElement[int]:
     """Weights of the `MILESTONES`, and `rest` divided evenly over the touches that hold none.
 
     A touch that holds several gets them all. A milestone of weight 0 is none of this model's, so its touch is one of the
@@ -72,6 +72,8 @@ def by_milestones(touch: Touch, *, rest: int = 0, **weights: int) -> ColumnEleme
     """
     common = gcd(rest, *weights.values())
     held = [(getattr(touch, f"{name}_position"), weights[name] // common) for name in MILESTONES if weights.get(name)]
+    if not held:
+        return literal(1, BigInteger)
     weight = _sum(case((touch.position == position, literal(share, BigInteger)), else_=0) for position, share in held)
     if rest:
         rest_touches = touch.length - _distinct([position for position, _ in held])

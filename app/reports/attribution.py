@@ -15,9 +15,9 @@ from app.attribution.ledger import ledger_by_reason
 from app.reports.as_of import site_then
 from app.reports.figures import as_csv, as_text
 from app.reports.freshness import freshness
-from app.reports.heading import heading
+from app.reports.heading import about_model, heading
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, check_kind
-from app.reports.totals import figures, totals
+from app.reports.totals import figures, first_touch_outside_lookback, totals
 from app.sites.site import Site
 
 Answer = dict[str, Any]
@@ -27,15 +27,19 @@ async def attribution(connection: AsyncConnection, site: Site, filters: Attribut
     """The report under one model, or `{"models": {name: report}}` under all. Unprocessable if there is no such conversion."""
     site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
+    models = filters.models(question)
     await check_kind(connection, site, filters.conversion)
     names = filters.by.split(",")
     ledger = (await connection.execute(ledger_by_reason(question), question.parameters)).mappings().all()
-    shared = totals(ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency)
-    fresh = (await freshness(connection, site, now)).as_dict()
+    shared = {
+        "totals": totals(ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency),
+        "first_touch_outside_lookback": first_touch_outside_lookback(ledger),
+        **(await freshness(connection, site, now)).as_dict(),
+    }
     answers = {}
-    for model in filters.models:
+    for model in models:
         credit = await connection.execute(credit_by(question, model, names), question.parameters)
-        answers[model] = {**_heading(site, filters, model), "rows": _rows(credit.mappings(), site, filters), "totals": shared, **fresh}
+        answers[model] = {**_heading(site, filters, model), "rows": _rows(credit.mappings(), site, filters), **shared}
     return {"models": answers} if filters.model == "all" else answers[filters.model]
 
 
@@ -57,8 +61,7 @@ def _cells(model: str, answer: Answer, names: Sequence[str], money: str | None, 
 
 
 def _heading(site: Site, filters: AttributionFilters, model: str) -> Answer:
-    half_life = {"half_life_days": filters.half_life_days or site.settings.half_life_days} if model == "time_decay" else {}
-    return heading(site, filters, model=model, by=filters.by) | half_life
+    return heading(site, filters, model=model, by=filters.by) | about_model(site, filters, model)
 
 
 def _rows(credit: Iterable[RowMapping], site: Site, filters: AttributionFilters) -> list[Answer]:

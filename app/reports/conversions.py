@@ -21,7 +21,18 @@ from app.money import as_decimal_text
 from app.reports.as_of import site_then
 from app.reports.conversion_queries import LABELS, channels, conversions_of_interval, people_of_conversions
 from app.reports.figures import as_csv, as_number, as_rfc3339
-from app.reports.parameters import MONEY_OF_KIND, Filters, Format, ModelOrAll, QueryText, SlicedGrouping, check_kind, grouping, is_text
+from app.reports.parameters import (
+    MONEY_OF_KIND,
+    Filters,
+    Format,
+    ModelName,
+    QueryText,
+    SlicedGrouping,
+    check_kind,
+    check_model,
+    grouping,
+    is_text,
+)
 from app.sites.site import Site
 from app.tables import from_micros, to_micros
 
@@ -42,7 +53,7 @@ class ConversionFilters(Filters):
     referrer: QueryText | None = Field(None, max_length=1_000, description="… from this referrer.")
     limit: int = Field(50, ge=1, le=500, description="Rows a page.")
     cursor: str | None = Field(None, max_length=5_000, description="`next` of the page before.")
-    model: ModelOrAll | None = Field(
+    model: ModelName | None = Field(
         None, description="Taken so that a report's address can be reused; every model has the same conversions."
     )
     by: SlicedGrouping | None = Field(None, description="Taken likewise.")
@@ -75,6 +86,8 @@ async def conversions(connection: AsyncConnection, site: Site, filters: Conversi
     site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     grouping(filters.by or "channel", site)
+    if filters.model is not None:
+        check_model(question, filters.model, "all")
     await check_kind(connection, site, filters.conversion)
     await check_channel(connection, question, filters.channel)
     labels = {f"label_{name}": value for name, value in filters.labels.items()}

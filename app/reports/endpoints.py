@@ -11,9 +11,11 @@ from sqlalchemy import text
 from app.reports import attribution as attribution_report
 from app.reports import conversions as conversion_list
 from app.reports import funnel as funnel_report
+from app.reports import lookback as lookback_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
 from app.reports.conversions import ConversionFilters
 from app.reports.explanation import ExplainFilters, explanation
+from app.reports.lookback import LookbackFilters
 from app.reports.parameters import AttributionFilters, FunnelFilters
 from app.reports.people import PeopleFilters, journey, people
 from app.reports.status import status
@@ -29,6 +31,14 @@ async def report_attribution(
     async with snapshot(request) as connection:
         answer = await attribution_report.attribution(connection, site, filters, datetime.now(UTC))
     return csv_file(attribution_report.as_table(answer, filters), "attribution") if filters.format == "csv" else answer
+
+
+@router.get("/v1/reports/lookback", summary="Credit at several look-backs", tags=["reports"], response_model=None)
+async def report_lookback(request: Request, site: ReadingSite, filters: Annotated[LookbackFilters, Query()]) -> dict[str, Any] | Response:
+    """The credit of each channel at a look-back of 7, 30, 90, 180, 365 and 730 days, and what no touch earned at each."""
+    async with snapshot(request) as connection:
+        answer = await lookback_report.lookback(connection, site, filters, datetime.now(UTC))
+    return csv_file(lookback_report.as_table(answer, filters), "lookback") if filters.format == "csv" else answer
 
 
 @router.get("/v1/reports/funnel", summary="Funnel of a cohort", tags=["reports"], response_model=None)

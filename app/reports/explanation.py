@@ -17,7 +17,8 @@ from app.errors import NotFound
 from app.reports import conversion_queries as queries
 from app.reports.conversions import described, key_of, people_by_conversion
 from app.reports.figures import Figures, as_rfc3339, as_text
-from app.reports.parameters import MONEY_OF_KIND, Filters, Model
+from app.reports.heading import about_model
+from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, Filters, ModelName, check_model
 from app.sites.site import Site
 
 _LABELS = (*queries.LABELS, "landing_page")
@@ -36,7 +37,7 @@ REASONS_IN_WORDS = {
 class ExplainFilters(Filters):
     """`GET /v1/conversions/{id}/explain`: the whole ledger of one conversion, so no interval and no kind."""
 
-    model: Model = Field("linear", description="The model to explain.")
+    model: ModelName = Field("linear", description=f"The model to explain: {MODEL_NAMES}.")
 
 
 async def explanation(connection: AsyncConnection, site: Site, public_id: str, filters: ExplainFilters) -> dict[str, Any]:
@@ -44,6 +45,7 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
     key = key_of(public_id)
     asked = filters.model_copy(update={"conversion": key["kind"], "from_day": None, "to_day": None, "filter": [], "segment": None})
     question = Question(**{**vars(asked.question(site)), "conversion": (key["holder_id"], key["fact_id"])})
+    check_model(question, filters.model)
     row = (await connection.execute(queries.conversion_of_key(question), question.parameters)).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no conversion of that ID. It may have gone with the fact that made it; see `GET /v1/conversions`.")
@@ -58,6 +60,7 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
     return {
         "conversion": described(row, next(iter(people.values()), []), site) | _times(row),
         "model": filters.model,
+        **about_model(site, filters, filters.model),
         "lookback_days": asked.lookback(site),
         "exclude_direct": filters.exclude_direct,
         "touches_until": filters.touches_until,

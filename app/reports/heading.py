@@ -23,3 +23,11 @@ def heading(site: Site, filters: Filters, **asked: object) -> dict[str, Any]:
         "touches_until": filters.touches_until,
         "settings_version": site.settings_version,
     }
+
+
+def about_model(site: Site, filters: Filters, model: str) -> dict[str, Any]:
+    """What a model depends on besides the journey: its half-life, or the weights that the site gave it."""
+    if model == "time_decay":
+        return {"half_life_days": filters.half_life_days or site.settings.half_life_days}
+    own = next((each for each in site.models if each.name == model), None)
+    return {} if own is None else {"weights": own.weights.as_numbers()}

@@ -16,7 +16,7 @@ from app.reports.conversions import check_channel
 from app.reports.figures import as_csv
 from app.reports.heading import heading
 from app.reports.lift import CONFIDENCE, Estimate, Group, Lift, lift
-from app.reports.parameters import AttributionFilters, Filters, Format, ModelOrAll, QueryText
+from app.reports.parameters import AttributionFilters, Filters, Format, ModelName, QueryText
 from app.reports.tables import counted
 from app.sites.site import Site
 
@@ -34,7 +34,7 @@ class HoldoutFilters(Filters):
     shown_conversions: Conversions = Field(description="How many of them converted.")
     held_out_people: People = Field(description="People, chosen at random, whom it was kept from.")
     held_out_conversions: Conversions = Field(description="How many of them converted all the same.")
-    model: ModelOrAll = Field("all", description="Whose credit to compare it with; `all`: every model's.")
+    model: ModelName = Field("all", description="Whose credit to compare it with; `all`: every one's.")
     format: Format = "json"
 
     @model_validator(mode="after")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,17 +58,6 @@ def _distinct(text: str) -> str:
     return text
 
 
-def _among(*names: str) -> Callable[[str], str]:
-    """A check that a text is one of these. What the rules offer is the only list of models that there is."""
-
-    def check(name: str) -> str:
-        if name not in names:
-            raise ValueError(f"unknown {name[:40]!r}; allowed: {', '.join(names)}")
-        return name
-
-    return check
-
-
 def is_text(*texts: str) -> bool:
     """Whether both databases can look for it: no NUL, no half of a surrogate pair."""
     return not any(_NOT_TEXT.search(text) for text in texts)
@@ -85,9 +74,20 @@ Day = Annotated[date, BeforeValidator(_day)]
 Grouping = Annotated[str, AfterValidator(_dimensions)]
 SlicedGrouping = Annotated[str, Field(max_length=1_000), AfterValidator(_distinct)]
 """Dimensions and properties; which there are, the site says: see `grouping`."""
-Model = Annotated[str, AfterValidator(_among(*MODELS)), WithJsonSchema({"type": "string", "enum": [*MODELS]})]
-ModelOrAll = Annotated[str, AfterValidator(_among(*MODELS, "all")), WithJsonSchema({"type": "string", "enum": [*MODELS, "all"]})]
+ModelName = Annotated[str, AfterValidator(_text), Field(max_length=64, examples=[*MODELS])]
+"""A model by its name; `check_model` says whether the site has it."""
 Format = Literal["json", "csv"]
+
+
+MODEL_NAMES = f"{', '.join(f'`{name}`' for name in MODELS)}, or one of the site's own (`/v1/models`)"
+"""What `model=` can be, for descriptions."""
+
+
+def check_model(question: Question, name: str, *others: str) -> None:
+    """Unprocessable, naming what is allowed, unless the site has a model of that name or it is one of the `others`."""
+    allowed = (*question.models, *others)
+    if name not in allowed:
+        raise Unprocessable(f"Unknown model {name[:64]!r}; allowed: {', '.join(allowed)}.")
 
 
 class Interval(BaseModel):
@@ -186,6 +186,7 @@ class Filters(Sliced):
             half_life_seconds=max(1, round((self.half_life_days or site.settings.half_life_days) * _DAY_SECONDS)),
             exclude_direct=self.exclude_direct,
             touches_until=self.touches_until,
+            own_models=site.models,
             has_money=self.conversion in MONEY_OF_KIND,
             starts_at=starts_at,
             ends_at=ends_at,
@@ -202,7 +203,7 @@ class Filters(Sliced):
 class AttributionFilters(Filters):
     """`GET /v1/reports/attribution`."""
 
-    model: ModelOrAll = Field("linear", description="Who gets the credit; `all`: every model, side by side.")
+    model: ModelName = Field("linear", description=f"Who gets the credit: {MODEL_NAMES}; or `all`: every one, side by side.")
     by: SlicedGrouping = Field(
         "channel", description=f"Any of {', '.join(DIMENSIONS)}, and properties as in `filter`, several with commas."
     )
@@ -215,10 +216,10 @@ class AttributionFilters(Filters):
             raise Unprocessable("by: `pipeline` is the money of opportunities here; to group by the CRM's pipelines write `deal_pipeline`.")
         return replace(super().question(site), grouped=properties)
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The models asked for."""
-        return tuple(MODELS) if self.model == "all" else (self.model,)
+    def models(self, question: Question) -> tuple[str, ...]:
+        """The models asked for. Unprocessable, naming those that the site has, if there is none of that name."""
+        check_model(question, self.model, "all")
+        return tuple(question.models) if self.model == "all" else (self.model,)
 
 
 class FunnelFilters(Sliced):

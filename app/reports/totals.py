@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 
 from app.attribution.question import REASONS
 from app.money import as_decimal_text
-from app.reports.figures import Figures
+from app.reports.figures import Figures, as_number
 
 
 def figures(row: RowMapping) -> Figures:
@@ -36,6 +36,13 @@ def totals(ledger: Sequence[RowMapping], money: str | None, currency: str) -> di
         "credited": credited.as_dict(money, currency),
         "uncredited": uncredited.as_dict(money, currency) | {"reasons": reasons},
     }
+
+
+def first_touch_outside_lookback(ledger: Sequence[RowMapping]) -> dict[str, Any]:
+    """How many of the conversions that rows of `ledger_by_reason` count had their first touch, of whatever channel, before
+    the look-back; and their share, to six places (null where nothing is counted)."""
+    counted, early = (sum(row[name] for row in ledger) for name in ("millionths", "early_millionths"))
+    return {"conversions": as_number(early), "share": round(early / counted, 6) if counted else None}
 
 
 def _foreign_amounts(ledger: Sequence[RowMapping], money: str) -> list[dict[str, Any]]:

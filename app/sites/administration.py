@@ -9,7 +9,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -65,7 +65,7 @@ async def change_settings(connection: AsyncConnection, site_id: str, changes: Ma
     wanted = await rules.with_customer_space(connection, site_id, checked_settings(before.settings, changes))
     if wanted == before.settings:
         return before
-    after = Site(site_id, before.hash_key, before.settings_version + 1, wanted)
+    after = replace(before, settings_version=before.settings_version + 1, settings=wanted)
     await _write_version(connection, after, now)
     await connection.execute(
         update(tables.sites).where(_of_site(tables.sites)).values(settings_version=after.settings_version),

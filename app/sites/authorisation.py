@@ -140,6 +140,14 @@ async def administered(
     return await _site(await _caller_with("admin", request), request, site)
 
 
+async def looked_at(request: Request, site: str | None = Query(None, description="The site, where the key serves several.")) -> Site:
+    """FastAPI dependency: the site whose configuration is shown, to a secret key with the scope `read` or `admin`."""
+    keyring: KeyRing = request.app.state.keyring
+    caller = await keyring.caller(bearer(request))
+    caller.must_have("admin" if "admin" in caller.scopes else "read")
+    return await _site(caller, request, site)
+
+
 async def _caller_with(scope: str, request: Request) -> Caller:
     keyring: KeyRing = request.app.state.keyring
     caller = await keyring.caller(bearer(request))

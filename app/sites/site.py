@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.errors import NotFound
 from app.sites.settings import SiteSettings
+from app.sites.weights import OwnModel, models_of_site, read_model
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Site:
     hash_key: bytes
     settings_version: int
     settings: SiteSettings
+    models: tuple[OwnModel, ...] = ()
+    """The models that it names itself, by name, with the weights that they have now."""
     as_of: int | None = None
     """The moment at which the site is looked at, in microseconds; None: now."""
 
@@ -38,7 +41,7 @@ def sites_in_force() -> Select[Any]:
 async def load_sites(connection: AsyncConnection) -> list[Site]:
     """Every site, by ID."""
     rows = await connection.execute(sites_in_force().order_by(tables.sites.c.site_id))
-    return [_site(*row) for row in rows]
+    return [await _site(connection, *row) for row in rows]
 
 
 def settings_then() -> Select[Any]:
@@ -55,7 +58,7 @@ async def load_site_then(connection: AsyncConnection, site: Site, as_of: int) ->
     row = (await connection.execute(settings_then(), {"site_id": site.site_id, "as_of": as_of})).one_or_none()
     if row is None:
         return replace(site, as_of=as_of)
-    return Site(site.site_id, site.hash_key, row.version, SiteSettings.model_validate_json(row.settings), as_of)
+    return replace(site, settings_version=row.version, settings=SiteSettings.model_validate_json(row.settings), as_of=as_of)
 
 
 async def load_site(connection: AsyncConnection, site_id: str) -> Site:
@@ -63,8 +66,9 @@ async def load_site(connection: AsyncConnection, site_id: str) -> Site:
     row = (await connection.execute(sites_in_force().where(tables.sites.c.site_id == site_id))).one_or_none()
     if row is None:
         raise NotFound(f"There is no site {site_id!r}.")
-    return _site(*row)
+    return await _site(connection, *row)
 
 
-def _site(site_id: str, hash_key: bytes, version: int, settings: str) -> Site:
-    return Site(site_id, hash_key, version, SiteSettings.model_validate_json(settings))
+async def _site(connection: AsyncConnection, site_id: str, hash_key: bytes, version: int, settings: str) -> Site:
+    models = [read_model(row) for row in await connection.execute(models_of_site(), {"of_site": site_id})]
+    return Site(site_id, hash_key, version, SiteSettings.model_validate_json(settings), tuple(models))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "0fc83288"
+revision = "812daee2"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -45,6 +45,24 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False, comment="When this version came into force. UTC microseconds."),
         sa.PrimaryKeyConstraint("site_id", "version", name=op.f("pk_site_versions")),
         comment="Every version of a site's settings: an input of the pipeline.",
+    )
+    op.create_table(
+        "models",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="What `model=` calls it."),
+        sa.Column("first_permille", sa.BigInteger(), nullable=False, comment="What the first touch gets, in tenths of a per cent."),
+        sa.Column("lead_permille", sa.BigInteger(), nullable=False, comment="The last touch at or before the lead."),
+        sa.Column("opportunity_permille", sa.BigInteger(), nullable=False, comment="The last touch at or before the opportunity."),
+        sa.Column("last_permille", sa.BigInteger(), nullable=False, comment="The last touch."),
+        sa.Column("rest_permille", sa.BigInteger(), nullable=False, comment="Divided over the touches that hold no milestone."),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False, comment="When it was made, or last changed. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "name", name=op.f("pk_models")),
+        comment="Models of a site's own: weights of milestones, together 1,000.",
     )
     op.create_table(
         "keys",
@@ -2646,6 +2664,7 @@ def downgrade() -> None:
     op.drop_table("local_days")
     op.drop_table("connections")
     op.drop_table("keys")
+    op.drop_table("models")
     op.drop_table("site_versions")
     op.drop_table("sites")
 

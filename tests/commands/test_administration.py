@@ -72,6 +72,16 @@ def test_connections(with_site: Command) -> None:
     assert cells(with_site("connections", "list")) == []
 
 
+def test_models(with_site: Command) -> None:
+    [made] = cells(with_site("models", "create", "ours", "--first", "40", "--lead", "37.5", "--rest", "22.5"))
+    assert [made[name] for name in ("model", "first", "lead", "opportunity", "last", "rest")] == ["ours", "40", "37.5", "0", "0", "22.5"]
+    [changed] = cells(with_site("models", "change", "ours", "--lead", "30", "--last", "7.5"))
+    assert (changed["first"], changed["lead"], changed["last"]) == ("40", "30", "7.5")
+    assert cells(with_site("models", "list")) == [changed]
+    assert with_site("models", "delete", "ours").exit_code == 0
+    assert cells(with_site("models", "list")) == []
+
+
 def test_quarantine(with_site: Command, tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"type": 5, "occurred_at": "2026-03-02T09:00:00Z"}\n')
     assert with_site("import", "bad.jsonl").exit_code == 1
@@ -95,6 +105,8 @@ MISTAKES: list[tuple[list[str], type[Exception]]] = [
     (["keys", "create", "--scope", "everything"], Unprocessable),
     (["connections", "rotate", "crm"], NotFound),
     (["connections", "create", "crm", "--secret", "guess"], Unprocessable),
+    (["models", "create", "ours", "--first", "90"], Unprocessable),
+    (["models", "delete", "ours"], NotFound),
     (["rebuild", "--site", "nowhere"], NotFound),
 ]
 

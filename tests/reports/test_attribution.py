@@ -46,6 +46,7 @@ async def test_the_answer_is_a_closed_ledger(client: httpx.AsyncClient) -> None:
         "exclude_direct": False,
         "touches_until": "close",
         "settings_version": 1,
+        "first_touch_outside_lookback": {"conversions": 0, "share": 0},
         "rebuilding": None,
         "rows": [
             {"channel": "Email", "conversions": 1.333334, "revenue": "33.34"},
@@ -108,7 +109,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"model": "magic"}, "position_based"),
     ({"by": "channel,planet"}, "landing_page"),
     ({"by": "channel,channel"}, "twice"),
-    ({"by": ","}, "landing_page"),
+    ({"by": ","}, "twice"),
     ({"conversion": "dream"}, "lead, mql, sql, opportunity, customer"),
     ({"from": "2026-02-01", "to": "2026-02-01"}, "earlier"),
     ({"from": "1769904000"}, "YYYY-MM-DD"),
