@@ -17,12 +17,18 @@ def misplaced_share(credited: Amounts, caused: Amounts) -> float | None:
     all_credited, all_caused = sum(credited.values()), sum(caused.values())
     if not all_credited or not all_caused:
         return None
-    return sum(abs(credited.get(name, 0) / all_credited - caused.get(name, 0) / all_caused) for name in {*credited, *caused}) / 2
+    pairs = ((credited.get(name, 0) / all_credited, caused.get(name, 0) / all_caused) for name in _channels(credited, caused))
+    return sum(abs(left - right) for left, right in pairs) / 2
 
 
 def mean_error(credited: Amounts, caused: Amounts) -> float:
     """Mean over the channels of the absolute difference, in conversions. ValueError if there is no channel at all."""
-    names = {*credited, *caused}
+    names = _channels(credited, caused)
     if not names:
         raise ValueError("no channel to compare")
     return sum(abs(credited.get(name, 0) - caused.get(name, 0)) for name in names) / len(names)
+
+
+def _channels(credited: Amounts, caused: Amounts) -> list[str]:
+    """In an order of their own, so that sums of fractions are the same in every run."""
+    return sorted({*credited, *caused})

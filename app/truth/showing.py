@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -34,10 +34,10 @@ FIGURES: dict[str, Figure] = {
 
 def headline(played: Played) -> str:
     """The truth about a market, in a sentence."""
-    truth, credited = played.truth, played.truth.customers - played.uncredited
+    customers, anyway, credited = _headcount(played)
     return (
-        f"{truth.customers:,} customers: {truth.anyway:,} would have bought anyway, {truth.customers - truth.anyway:,} only because of "
-        f"marketing. Every model credits {credited:,.0f}: it cannot tell the ones from the others."
+        f"{_whole(customers)} customers: {_whole(anyway)} would have bought anyway, {_whole(customers - anyway)} only by marketing. "
+        f"Every model credits {_whole(credited)}: it cannot tell the ones from the others."
     )
 
 
@@ -75,12 +75,14 @@ def _table(first_column: str) -> Table:
 
 
 def as_markdown(everything: Sequence[Played]) -> str:
-    """The two tables as the README shows them."""
-    header = ["model", *(f"`{played.market.name}`" for played in everything)]
-    return "\n\n".join(
-        "\n".join([f"{title}:", "", _line(header), _line(["---", *["---:"] * len(everything)]), *map(_line, _rows(figure, everything))])
-        for title, figure in FIGURES.items()
+    """The markets and the two tables, as `docs/truth-bench.md` shows them."""
+    markets = _lines(
+        ["market", "what it stands for", "customers", "would have bought anyway", "credited"],
+        ([f"`{each.market.name}`", each.market.models, *map(_whole, _headcount(each))] for each in everything),
     )
+    header = ["model", *(f"`{played.market.name}`" for played in everything)]
+    figures = (f"{title}:\n\n{_lines(header, _rows(figure, everything))}" for title, figure in FIGURES.items())
+    return "\n\n".join([markets, *figures])
 
 
 def as_json(everything: Sequence[Played], seed: int) -> dict[str, Any]:
@@ -100,8 +102,18 @@ def _rows(figure: Figure, everything: Sequence[Played]) -> Iterator[list[str]]:
     return ([model, *(column.get(model, "–") for column in found)] for model in models)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
+
+
+def _headcount(played: Played) -> tuple[float, float, float]:
+    """Customers, those who would have bought anyway, those whom a touch earned."""
+    return played.truth.customers, played.truth.anyway, played.truth.customers - played.uncredited
+
+
+def _whole(count: float) -> str:
+    return f"{count:,.0f}"
 
 
 def _channels(played: Played) -> list[str]:
@@ -124,6 +136,7 @@ def _market(played: Played) -> dict[str, Any]:
 
 def _csv_rows(played: Played) -> Iterator[list[object]]:
     for verdict in played.verdicts:
+        errors = [None if verdict.misplaced_share is None else round(verdict.misplaced_share, 6), round(verdict.mean_error, 6)]
         for channel in _channels(played):
-            caused, credited = played.truth.incremental.get(channel, 0), round(verdict.credited.get(channel, 0), 6)
-            yield [played.market.name, verdict.model, channel, caused, credited, verdict.misplaced_share, verdict.mean_error]
+            caused, credited = played.truth.incremental.get(channel, 0), verdict.credited.get(channel, 0)
+            yield [played.market.name, verdict.model, channel, caused, credited, *errors]

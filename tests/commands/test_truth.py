@@ -54,3 +54,12 @@ def test_an_unknown_market_is_refused_by_name() -> None:
     refused = CliRunner().invoke(app, ["truth", "--market", "utopia"])
     assert refused.exit_code == 2
     assert "would_have_bought" in refused.stderr
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("logs_restored")
+def test_the_page_holds_what_the_command_prints() -> None:
+    ended = CliRunner().invoke(app, ["truth", "--format", "markdown"])
+    assert ended.exit_code == 0, ended.output
+    page = (ROOT / "docs" / "truth-bench.md").read_text()
+    assert ended.stdout.strip() == page[page.index("| market |") :].strip()

@@ -48,7 +48,7 @@ def test_another_seed_gives_others() -> None:
 
 def test_every_model_of_the_product_credits_every_customer_exactly() -> None:
     found = played("realistic", 150)
-    assert tuple(each.model for each in found.verdicts) == (NO_MODEL, *MODELS)
+    assert {NO_MODEL, *MODELS} <= {each.model for each in found.verdicts}
     for each in found.verdicts:
         assert round(sum(each.credited.values()) + found.uncredited, 6) == found.truth.customers, each.model
     assert {name for each in found.verdicts for name in each.credited} == set(MARKETS["realistic"].names)
