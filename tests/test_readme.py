@@ -31,7 +31,7 @@ async def test_the_example_answers_what_the_readme_shows(client: httpx.AsyncClie
     assert header_flag == "-H"
     name, value = header.split(": ")
     answer = (await client.get(url.removeprefix("http://127.0.0.1:8000"), headers={name: value})).json()
-    moments = {"computed_through", "settings_version"}
+    moments = {"as_of", "computed_through", "settings_version"}
     assert {key: each for key, each in answer.items() if key not in moments} == {
         key: each for key, each in json.loads(shown).items() if key not in moments
     }

@@ -48,6 +48,7 @@ async def test_the_answer_is_a_closed_ledger(client: httpx.AsyncClient) -> None:
         "settings_version": 1,
         "first_touch_outside_lookback": {"conversions": 0, "share": 0},
         "rebuilding": None,
+        "as_of": None,
         "rows": [
             {"channel": "Email", "conversions": 1.333334, "revenue": "33.34"},
             {"channel": "=cmd()", "conversions": 0.333333, "revenue": "33.33"},
