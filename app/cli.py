@@ -17,6 +17,7 @@ from app.commands.connections import connections
 from app.commands.keys import keys
 from app.commands.models import models
 from app.commands.quarantine import quarantine
+from app.commands.segments import segments
 from app.commands.sites import sites
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.add_typer(sites, name="sites")
 app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
 app.add_typer(models, name="models")
+app.add_typer(segments, name="segments")
 app.add_typer(quarantine, name="quarantine")
 
 SiteOption = Annotated[str, typer.Option("--site", help="Which site.")]

@@ -34,6 +34,7 @@ from app.reports import experiment_endpoints as experiments
 from app.reports import journey_endpoints as journey_reports
 from app.settings import Settings
 from app.sites import endpoints as administration
+from app.sites import segment_endpoints as segments
 from app.sites.authorisation import KeyRing, ensure_first_site
 from app.sites.directory import Directory
 
@@ -103,7 +104,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    for door in (events, snippet, webhooks, administration, models, identity, reports, journey_reports, experiments):
+    for door in (events, snippet, webhooks, administration, segments, models, identity, reports, journey_reports, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)

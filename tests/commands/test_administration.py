@@ -132,3 +132,13 @@ def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, .
         if hasattr(member, "commands"):
             found += _commands(member, (*path, name))
     return found
+
+
+def test_segments(with_site: Command) -> None:
+    assert with_site("segments", "create", "New ones", "--filter", "customer:new", "--filter", "type:!renewal").exit_code == 0
+    assert cells(with_site("segments", "list")) == [{"segment": "New ones", "filters": "customer:new type:!renewal"}]
+    assert with_site("segments", "change", "New ones", "--filter", "customer:new").exit_code == 0
+    assert cells(with_site("segments", "list")) == [{"segment": "New ones", "filters": "customer:new"}]
+    assert isinstance(with_site("segments", "create", "x", "--filter", "planet:Mars").exception, SystemExit | Unprocessable)
+    assert with_site("segments", "delete", "New ones").exit_code == 0
+    assert cells(with_site("segments", "list")) == []

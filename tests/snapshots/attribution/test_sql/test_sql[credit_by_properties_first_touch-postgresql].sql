@@ -1,0 +1,59 @@
+WITH signs AS
+(SELECT 1::INTEGER AS sign UNION ALL SELECT -1::INTEGER AS anon_1),
+sides AS
+(SELECT row_number() OVER () AS side, ledger_entries.kind AS kind, ledger_entries.holder_id AS holder_id, ledger_entries.fact_id AS fact_id, conversions.occurred_at AS occurred_at, conversions.lead_at AS lead_at, conversions.opportunity_at AS opportunity_at, conversions.has_people AS has_people, conversions.currency AS currency, conversions.currency IS NULL OR conversions.currency = :currency::VARCHAR AS is_convertible, CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.counts * 1000000::BIGINT ELSE 0::INTEGER END AS millionths, abs(CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END) AS magnitude, signs.sign * CASE WHEN (CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END < 0::BIGINT) THEN -1::INTEGER ELSE 1::INTEGER END AS direction, coalesce(nullif((SELECT said_of_people.value
+FROM conversion_people AS described_people
+JOIN properties AS said_of_people ON said_of_people.site_id = :site_id::VARCHAR COLLATE "C" AND said_of_people.holder_id = described_people.person_id AND said_of_people.property = 'Land'::VARCHAR COLLATE "C"
+WHERE described_people.site_id = :site_id::VARCHAR COLLATE "C" AND described_people.kind = ledger_entries.kind AND described_people.holder_id = ledger_entries.holder_id AND described_people.fact_id = ledger_entries.fact_id AND described_people.is_contact IS true
+ORDER BY said_of_people.occurred_at DESC, said_of_people.fact_id DESC, said_of_people.holder_id
+ LIMIT 1::INTEGER), ''::VARCHAR), '(not set)'::VARCHAR) AS property_country, coalesce(nullif((SELECT said_of_company.value
+FROM deals AS its_deal
+JOIN properties AS said_of_company ON said_of_company.site_id = :site_id::VARCHAR COLLATE "C" AND said_of_company.holder_id IN ('company:'::VARCHAR COLLATE "C" || its_deal.space || '/id:'::VARCHAR COLLATE "C" || its_deal.company_id, 'company:'::VARCHAR COLLATE "C" || its_deal.space || '/domain:'::VARCHAR COLLATE "C" || its_deal.company_domain, 'company:'::VARCHAR COLLATE "C" || its_deal.space || '/name:'::VARCHAR COLLATE "C" || CASE WHEN (NOT (coalesce(its_deal.company_id, ''::VARCHAR) != ''::VARCHAR COLLATE "C" OR coalesce(its_deal.company_domain, ''::VARCHAR) != ''::VARCHAR)) THEN its_deal.company_name END) AND said_of_company.property = 'Branch'::VARCHAR COLLATE "C"
+WHERE its_deal.site_id = :site_id::VARCHAR COLLATE "C" AND its_deal.space = ledger_entries.holder_id AND its_deal.deal_id = ledger_entries.fact_id
+ORDER BY said_of_company.occurred_at DESC, said_of_company.fact_id DESC, said_of_company.holder_id
+ LIMIT 1::INTEGER), ''::VARCHAR), '(not set)'::VARCHAR) AS property_industry, coalesce(nullif((SELECT said_of_deal.value
+FROM properties AS said_of_deal
+WHERE said_of_deal.site_id = :site_id::VARCHAR COLLATE "C" AND said_of_deal.holder_id = ('deal:'::VARCHAR COLLATE "C" || ledger_entries.holder_id || '/'::VARCHAR COLLATE "C" || ledger_entries.fact_id) AND said_of_deal.property = 'Plan'::VARCHAR COLLATE "C"), ''::VARCHAR), '(not set)'::VARCHAR) AS property_product
+FROM ledger_entries
+JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind = ledger_entries.kind AND conversions.holder_id = ledger_entries.holder_id AND conversions.fact_id = ledger_entries.fact_id
+JOIN signs ON signs.sign = 1::INTEGER OR ledger_entries.before_minor != 0::BIGINT
+WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = :kind::VARCHAR COLLATE "C"),
+reached AS
+(SELECT sides.side AS side, sides.millionths AS millionths, CASE WHEN sides.is_convertible THEN sides.magnitude ELSE 0::INTEGER END AS magnitude, sides.direction AS direction, journey_touches.position AS position, journey_touches.origin_id AS origin_id, sides.property_country AS property_country, sides.property_industry AS property_industry, sides.property_product AS property_product, min(journey_touches.position) OVER (PARTITION BY sides.side) AS first_position
+FROM sides
+JOIN journey_touches ON journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id
+WHERE journey_touches.occurred_at >= sides.occurred_at - :lookback::BIGINT),
+weighted AS
+(SELECT reached.side AS side, reached.position AS position, reached.direction AS direction, reached.origin_id AS origin_id, reached.property_country AS property_country, reached.property_industry AS property_industry, reached.property_product AS property_product, reached.millionths AS millionths, reached.magnitude AS magnitude, CASE WHEN (position = first_position) THEN 1::BIGINT ELSE 0::INTEGER END AS weight
+FROM reached),
+totalled AS
+(SELECT weighted.side AS side, weighted.position AS position, weighted.direction AS direction, weighted.origin_id AS origin_id, weighted.property_country AS property_country, weighted.property_industry AS property_industry, weighted.property_product AS property_product, weighted.millionths AS millionths, weighted.magnitude AS magnitude, weighted.weight AS weight, CAST(sum(weighted.weight) OVER (PARTITION BY weighted.side) AS BIGINT) AS total
+FROM weighted
+WHERE weighted.weight > 0::BIGINT),
+shared AS
+(SELECT totalled.side AS side, totalled.direction AS direction, totalled.position AS position, totalled.origin_id AS origin_id, totalled.property_country AS property_country, totalled.property_industry AS property_industry, totalled.property_product AS property_product, totalled.millionths AS millionths, (totalled.millionths / totalled.total) * totalled.weight + ((totalled.millionths % totalled.total) * totalled.weight) / totalled.total AS millionths_share, ((totalled.millionths % totalled.total) * totalled.weight) % totalled.total AS millionths_claim, totalled.magnitude AS magnitude, (totalled.magnitude / totalled.total) * totalled.weight + ((totalled.magnitude % totalled.total) * totalled.weight) / totalled.total AS magnitude_share, ((totalled.magnitude % totalled.total) * totalled.weight) % totalled.total AS magnitude_claim
+FROM totalled),
+ranked AS
+(SELECT shared.side AS side, shared.direction AS direction, shared.position AS position, shared.origin_id AS origin_id, shared.property_country AS property_country, shared.property_industry AS property_industry, shared.property_product AS property_product, shared.millionths_share AS millionths_share, shared.millionths - CAST(sum(shared.millionths_share) OVER (PARTITION BY shared.side) AS BIGINT) AS millionths_left, row_number() OVER (PARTITION BY shared.side
+ORDER BY shared.millionths_claim DESC, shared.position) AS millionths_rank, shared.magnitude_share AS magnitude_share, shared.magnitude - CAST(sum(shared.magnitude_share) OVER (PARTITION BY shared.side) AS BIGINT) AS magnitude_left, row_number() OVER (PARTITION BY shared.side
+ORDER BY shared.magnitude_claim DESC, shared.position) AS magnitude_rank
+FROM shared),
+split AS
+(SELECT ranked.side AS side, ranked.direction AS direction, ranked.position AS position, ranked.origin_id AS origin_id, ranked.property_country AS property_country, ranked.property_industry AS property_industry, ranked.property_product AS property_product, ranked.millionths_share + CASE WHEN (ranked.millionths_rank <= ranked.millionths_left) THEN 1::INTEGER ELSE 0::INTEGER END AS millionths, ranked.magnitude_share + CASE WHEN (ranked.magnitude_rank <= ranked.magnitude_left) THEN 1::INTEGER ELSE 0::INTEGER END AS magnitude
+FROM ranked),
+credit AS
+(SELECT split.side AS side, split.origin_id AS origin_id, split.property_country AS property_country, split.property_industry AS property_industry, split.property_product AS property_product, split.millionths AS millionths, split.direction * split.magnitude AS minor
+FROM split),
+credit_of_origins AS
+(SELECT credit.origin_id AS origin_id, credit.property_country AS property_country, credit.property_industry AS property_industry, credit.property_product AS property_product, CAST(sum(credit.millionths) AS BIGINT) AS millionths, CAST(sum(credit.minor) AS BIGINT) AS minor
+FROM credit
+GROUP BY credit.origin_id, credit.property_country, credit.property_industry, credit.property_product),
+labelled_credit AS
+(SELECT coalesce(origin_labels.channel, 'Unassigned'::VARCHAR) AS channel, credit_of_origins.property_country AS country, credit_of_origins.property_industry AS industry, credit_of_origins.property_product AS product, credit_of_origins.millionths AS millionths, credit_of_origins.minor AS minor
+FROM credit_of_origins
+LEFT OUTER JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = credit_of_origins.origin_id)
+ SELECT labelled_credit.channel, labelled_credit.country, labelled_credit.industry, labelled_credit.product, CAST(sum(labelled_credit.millionths) AS BIGINT) AS millionths, CAST(sum(labelled_credit.minor) AS BIGINT) AS minor
+FROM labelled_credit
+GROUP BY labelled_credit.channel, labelled_credit.country, labelled_credit.industry, labelled_credit.product
+HAVING CAST(sum(labelled_credit.millionths) AS BIGINT) != 0::BIGINT OR CAST(sum(labelled_credit.minor) AS BIGINT) != 0::BIGINT
+ORDER BY CAST(sum(labelled_credit.millionths) AS BIGINT) DESC, CAST(sum(labelled_credit.minor) AS BIGINT) DESC, CAST(labelled_credit.channel AS TEXT) COLLATE "C", CAST(labelled_credit.country AS TEXT) COLLATE "C", CAST(labelled_credit.industry AS TEXT) COLLATE "C", CAST(labelled_credit.product AS TEXT) COLLATE "C"

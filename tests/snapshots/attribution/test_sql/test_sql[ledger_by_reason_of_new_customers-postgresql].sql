@@ -1,0 +1,35 @@
+WITH signs AS
+(SELECT 1::INTEGER AS sign UNION ALL SELECT -1::INTEGER AS anon_1),
+sides AS
+(SELECT row_number() OVER () AS side, ledger_entries.kind AS kind, ledger_entries.holder_id AS holder_id, ledger_entries.fact_id AS fact_id, conversions.occurred_at AS occurred_at, conversions.lead_at AS lead_at, conversions.opportunity_at AS opportunity_at, conversions.has_people AS has_people, conversions.currency AS currency, conversions.currency IS NULL OR conversions.currency = :currency::VARCHAR AS is_convertible, CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.counts * 1000000::BIGINT ELSE 0::INTEGER END AS millionths, abs(CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END) AS magnitude, signs.sign * CASE WHEN (CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END < 0::BIGINT) THEN -1::INTEGER ELSE 1::INTEGER END AS direction
+FROM ledger_entries
+JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind = ledger_entries.kind AND conversions.holder_id = ledger_entries.holder_id AND conversions.fact_id = ledger_entries.fact_id
+JOIN signs ON signs.sign = 1::INTEGER OR ledger_entries.before_minor != 0::BIGINT
+WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = :kind::VARCHAR COLLATE "C" AND CASE WHEN (EXISTS (SELECT *
+FROM conversions AS its_conversion
+WHERE its_conversion.site_id = :site_id::VARCHAR COLLATE "C" AND its_conversion.kind = ledger_entries.kind AND its_conversion.holder_id = ledger_entries.holder_id AND its_conversion.fact_id = ledger_entries.fact_id AND ((EXISTS (SELECT *
+FROM conversion_people AS its_people
+JOIN conversion_people AS earlier_people ON earlier_people.site_id = :site_id::VARCHAR COLLATE "C" AND earlier_people.person_id = its_people.person_id AND earlier_people.kind = 'customer'::VARCHAR COLLATE "C" AND earlier_people.is_contact IS true
+WHERE its_people.site_id = :site_id::VARCHAR COLLATE "C" AND its_people.kind = its_conversion.kind AND its_people.holder_id = its_conversion.holder_id AND its_people.fact_id = its_conversion.fact_id AND its_people.is_contact IS true AND (EXISTS (SELECT *
+FROM conversions AS earlier_wins
+WHERE earlier_wins.site_id = :site_id::VARCHAR COLLATE "C" AND earlier_wins.kind = 'customer'::VARCHAR COLLATE "C" AND earlier_wins.holder_id = earlier_people.holder_id AND earlier_wins.fact_id = earlier_people.fact_id AND (earlier_wins.holder_id, earlier_wins.fact_id) != (its_conversion.holder_id, its_conversion.fact_id) AND earlier_wins.occurred_at < its_conversion.occurred_at)))) OR (EXISTS (SELECT *
+FROM deals AS its_deal
+JOIN deals AS deals_of_company ON deals_of_company.site_id = :site_id::VARCHAR COLLATE "C" AND deals_of_company.space = its_deal.space AND deals_of_company.company_id = its_deal.company_id
+WHERE its_deal.site_id = :site_id::VARCHAR COLLATE "C" AND its_deal.space = its_conversion.holder_id AND its_deal.deal_id = its_conversion.fact_id AND (EXISTS (SELECT *
+FROM conversions AS earlier_wins
+WHERE earlier_wins.site_id = :site_id::VARCHAR COLLATE "C" AND earlier_wins.kind = 'customer'::VARCHAR COLLATE "C" AND earlier_wins.holder_id = deals_of_company.space AND earlier_wins.fact_id = deals_of_company.deal_id AND (earlier_wins.holder_id, earlier_wins.fact_id) != (its_conversion.holder_id, its_conversion.fact_id) AND earlier_wins.occurred_at < its_conversion.occurred_at))))))) THEN 'existing'::VARCHAR ELSE 'new'::VARCHAR END IN (__[POSTCOMPILE_param_16])),
+outcomes AS
+(SELECT CASE WHEN (journeys.first_touched_at >= sides.occurred_at - :lookback::BIGINT) THEN NULL WHEN (EXISTS (SELECT *
+FROM journey_touches
+WHERE journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id AND journey_touches.occurred_at >= sides.occurred_at - :lookback::BIGINT)) THEN NULL WHEN NOT sides.has_people THEN 'no_contact'::VARCHAR WHEN (journeys.first_touched_at IS NULL AND ((SELECT min(visitor_spans.first_touched_at) AS min_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C") IS NULL OR sides.occurred_at < (SELECT min(visitor_spans.first_touched_at) AS min_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id::VARCHAR COLLATE "C"))) THEN 'before_tracking_began'::VARCHAR WHEN (journeys.first_touched_at IS NULL) THEN 'no_touch'::VARCHAR WHEN (NOT (EXISTS (SELECT *
+FROM journey_touches
+WHERE journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id AND journey_touches.occurred_at >= sides.occurred_at - :lookback::BIGINT))) THEN 'outside_lookback'::VARCHAR ELSE 'only_direct'::VARCHAR END AS reason, sides.is_convertible AS is_convertible, sides.currency AS currency, sides.millionths AS millionths, sides.direction * sides.magnitude AS minor, CASE WHEN (journeys.first_touched_at < sides.occurred_at - :lookback::BIGINT) THEN sides.millionths ELSE 0::INTEGER END AS early_millionths
+FROM sides
+LEFT OUTER JOIN journeys ON journeys.site_id = :site_id::VARCHAR COLLATE "C" AND journeys.kind = sides.kind AND journeys.holder_id = sides.holder_id AND journeys.fact_id = sides.fact_id)
+ SELECT outcomes.reason, outcomes.is_convertible, outcomes.currency, CAST(sum(outcomes.millionths) AS BIGINT) AS millionths, CAST(sum(outcomes.minor) AS BIGINT) AS minor, CAST(sum(outcomes.early_millionths) AS BIGINT) AS early_millionths
+FROM outcomes
+GROUP BY outcomes.reason, outcomes.is_convertible, outcomes.currency

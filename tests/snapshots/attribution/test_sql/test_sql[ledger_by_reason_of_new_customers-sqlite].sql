@@ -1,0 +1,35 @@
+WITH signs AS
+(SELECT 1 AS sign UNION ALL SELECT -1 AS anon_1),
+sides AS
+(SELECT row_number() OVER () AS side, ledger_entries.kind AS kind, ledger_entries.holder_id AS holder_id, ledger_entries.fact_id AS fact_id, conversions.occurred_at AS occurred_at, conversions.lead_at AS lead_at, conversions.opportunity_at AS opportunity_at, conversions.has_people AS has_people, conversions.currency AS currency, conversions.currency IS NULL OR conversions.currency = :currency AS is_convertible, CASE WHEN (signs.sign = 1) THEN ledger_entries.counts * 1000000 ELSE 0 END AS millionths, abs(CASE WHEN (signs.sign = 1) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END) AS magnitude, signs.sign * CASE WHEN (CASE WHEN (signs.sign = 1) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END < 0) THEN -1 ELSE 1 END AS direction
+FROM ledger_entries
+JOIN conversions ON conversions.site_id = :site_id AND conversions.kind = ledger_entries.kind AND conversions.holder_id = ledger_entries.holder_id AND conversions.fact_id = ledger_entries.fact_id
+JOIN signs ON signs.sign = 1 OR ledger_entries.before_minor != 0
+WHERE ledger_entries.site_id = :site_id AND ledger_entries.kind = :kind AND CASE WHEN (EXISTS (SELECT *
+FROM conversions AS its_conversion
+WHERE its_conversion.site_id = :site_id AND its_conversion.kind = ledger_entries.kind AND its_conversion.holder_id = ledger_entries.holder_id AND its_conversion.fact_id = ledger_entries.fact_id AND ((EXISTS (SELECT *
+FROM conversion_people AS its_people
+JOIN conversion_people AS earlier_people ON earlier_people.site_id = :site_id AND earlier_people.person_id = its_people.person_id AND earlier_people.kind = 'customer' AND earlier_people.is_contact IS 1
+WHERE its_people.site_id = :site_id AND its_people.kind = its_conversion.kind AND its_people.holder_id = its_conversion.holder_id AND its_people.fact_id = its_conversion.fact_id AND its_people.is_contact IS 1 AND (EXISTS (SELECT *
+FROM conversions AS earlier_wins
+WHERE earlier_wins.site_id = :site_id AND earlier_wins.kind = 'customer' AND earlier_wins.holder_id = earlier_people.holder_id AND earlier_wins.fact_id = earlier_people.fact_id AND (earlier_wins.holder_id, earlier_wins.fact_id) != (its_conversion.holder_id, its_conversion.fact_id) AND earlier_wins.occurred_at < its_conversion.occurred_at)))) OR (EXISTS (SELECT *
+FROM deals AS its_deal
+JOIN deals AS deals_of_company ON deals_of_company.site_id = :site_id AND deals_of_company.space = its_deal.space AND deals_of_company.company_id = its_deal.company_id
+WHERE its_deal.site_id = :site_id AND its_deal.space = its_conversion.holder_id AND its_deal.deal_id = its_conversion.fact_id AND (EXISTS (SELECT *
+FROM conversions AS earlier_wins
+WHERE earlier_wins.site_id = :site_id AND earlier_wins.kind = 'customer' AND earlier_wins.holder_id = deals_of_company.space AND earlier_wins.fact_id = deals_of_company.deal_id AND (earlier_wins.holder_id, earlier_wins.fact_id) != (its_conversion.holder_id, its_conversion.fact_id) AND earlier_wins.occurred_at < its_conversion.occurred_at))))))) THEN 'existing' ELSE 'new' END IN (__[POSTCOMPILE_param_16])),
+outcomes AS
+(SELECT CASE WHEN (journeys.first_touched_at >= sides.occurred_at - :lookback) THEN NULL WHEN (EXISTS (SELECT *
+FROM journey_touches
+WHERE journey_touches.site_id = :site_id AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id AND journey_touches.occurred_at >= sides.occurred_at - :lookback)) THEN NULL WHEN sides.has_people = 0 THEN 'no_contact' WHEN (journeys.first_touched_at IS NULL AND ((SELECT min(visitor_spans.first_touched_at) AS min_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id) IS NULL OR sides.occurred_at < (SELECT min(visitor_spans.first_touched_at) AS min_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id))) THEN 'before_tracking_began' WHEN (journeys.first_touched_at IS NULL) THEN 'no_touch' WHEN (NOT (EXISTS (SELECT *
+FROM journey_touches
+WHERE journey_touches.site_id = :site_id AND journey_touches.kind = sides.kind AND journey_touches.holder_id = sides.holder_id AND journey_touches.fact_id = sides.fact_id AND journey_touches.occurred_at >= sides.occurred_at - :lookback))) THEN 'outside_lookback' ELSE 'only_direct' END AS reason, sides.is_convertible AS is_convertible, sides.currency AS currency, sides.millionths AS millionths, sides.direction * sides.magnitude AS minor, CASE WHEN (journeys.first_touched_at < sides.occurred_at - :lookback) THEN sides.millionths ELSE 0 END AS early_millionths
+FROM sides
+LEFT OUTER JOIN journeys ON journeys.site_id = :site_id AND journeys.kind = sides.kind AND journeys.holder_id = sides.holder_id AND journeys.fact_id = sides.fact_id)
+ SELECT outcomes.reason, outcomes.is_convertible, outcomes.currency, CAST(sum(outcomes.millionths) AS BIGINT) AS millionths, CAST(sum(outcomes.minor) AS BIGINT) AS minor, CAST(sum(outcomes.early_millionths) AS BIGINT) AS early_millionths
+FROM outcomes
+GROUP BY outcomes.reason, outcomes.is_convertible, outcomes.currency
