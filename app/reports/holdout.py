@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.reports.as_of import site_then
 from app.reports.attribution import attribution
 from app.reports.conversions import check_channel
 from app.reports.figures import as_csv
@@ -59,6 +60,7 @@ class HoldoutFilters(Filters):
 
 async def holdout(connection: AsyncConnection, site: Site, filters: HoldoutFilters, now: datetime) -> Answer:
     """The report. Unprocessable if there is no such conversion or channel."""
+    site = await site_then(connection, site, filters.as_of, now)
     await check_channel(connection, filters.question(site), filters.channel)
     answer = await attribution(connection, site, filters.of_credit(), now)
     models: dict[str, Answer] = answer.get("models", {filters.model: answer})
@@ -77,7 +79,7 @@ async def holdout(connection: AsyncConnection, site: Site, filters: HoldoutFilte
         "rows": [_row(model, _credited(each, filters.channel), found.incremental) for model, each in models.items()],
         "in_words": _in_words(filters, found),
         "warnings": list(_warnings(filters, found, any_answer["totals"]["conversions"])),
-        **{name: any_answer[name] for name in ("computed_through", "rebuilding")},
+        **{name: any_answer[name] for name in ("as_of", "computed_through", "rebuilding")},
     }
 
 

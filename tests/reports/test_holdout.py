@@ -100,6 +100,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"conversion": "dream"}, "customer"),
     ({"from": "2026-01-02", "to": "2026-01-02"}, "earlier"),
     ({"by": "channel"}, "by"),
+    ({"as_of": "soon"}, "as_of"),
 ]
 
 

@@ -6,13 +6,12 @@ from functools import cache
 
 import anyio
 
+from app.attribution.rules import MODELS
 from app.db import Database
-from app.reports.parameters import AttributionFilters
 from app.truth.bench import NO_MODEL, Played, Verdict, play, play_all
 from app.truth.markets import MARKETS
 
 SEED = 11
-MODELS = AttributionFilters(model="all").models
 
 
 @cache
