@@ -13,6 +13,7 @@ from sqlalchemy import CTE, BigInteger, and_, bindparam, exists, func, select
 
 from app import tables
 from app.attribution.joins import is_direct, label_of, touch_of, with_labels
+from app.attribution.properties import whoever_is_asked
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
 from app.db import micros
@@ -54,15 +55,16 @@ def touches_without_conversion(question: Question) -> CTE:
 
 
 def _touches_of_people(question: Question) -> CTE:
-    """A row a touch, before the interval's end and within a look-back of its beginning, of a person without conversion; `ended_at`
-    is the person's last."""
+    """A row a touch, before the interval's end and within a look-back of its beginning, of a person without conversion of whom the
+    question's conditions on people hold; `ended_at` is the person's last."""
     touch, span, person = tables.touches.c, tables.visitor_spans.c, question.rows(tables.conversion_people).c
     within = and_(span.visitor_id == touch.visitor_id, span.starts_at <= touch.occurred_at, span.ends_at > touch.occurred_at)
     has_converted = exists().where(
         person.site_id == bindparam("site_id"), person.person_id == span.person_id, person.kind == bindparam("kind")
     )
     touched_at = micros(touch.occurred_at)
-    conditions = [touch.site_id == bindparam("site_id"), ~has_converted]
+    asked = whoever_is_asked(question, tables.visitor_spans)
+    conditions = [touch.site_id == bindparam("site_id"), ~has_converted, *asked]
     if question.ends_at is not None:
         conditions.append(touched_at < bindparam("ends_at", type_=BigInteger))
     if question.starts_at is not None:

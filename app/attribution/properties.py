@@ -33,6 +33,13 @@ def holds_of_person(rows: Rows, condition: Condition, people: FromClause) -> Col
     return _is_among(value_of_person(rows, condition.property, people), condition)
 
 
+def whoever_is_asked(question: Question, people: FromClause) -> list[ColumnElement[bool]]:
+    """Which people a question about conversions looks at who have none: its conditions on people and companies. What it says of deals
+    tells nothing of them."""
+    of_people = [each for each in question.conditions if each.property.of in ("person", "company")]
+    return [holds_of_person(question.rows, each, people) for each in of_people]
+
+
 def _is_among(value: ColumnElement[str], condition: Condition) -> ColumnElement[bool]:
     return value.not_in(condition.values) if condition.is_not else value.in_(condition.values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -113,6 +114,20 @@ async def test_a_funnel_of_some_people(told: httpx.AsyncClient) -> None:
     assert (funnel["filter"], funnel["totals"]["visitors"], funnel["totals"]["leads"]) == (["country:!DE"], 2, 2)
     funnel = await get(told, "/v1/reports/funnel", filter=["country:!DE", "industry:Software"])
     assert funnel["rows"] == []
+
+
+async def test_those_who_did_not_convert_are_of_the_segment_too(told: httpx.AsyncClient) -> None:
+    for filters, rates in [([], [1, 0.5]), (["country:!DE"], [0.5]), (["country:FR"], [1]), (["type:new"], [1, 0.5])]:
+        paths = await get(told, "/v1/reports/paths", filter=filters)
+        assert (filters, sorted((row["conversion_rate"] for row in paths["rows"]), reverse=True)) == (filters, rates)
+
+
+async def test_a_filter_of_a_moment_takes_what_was_known_then(told: httpx.AsyncClient, database: Database) -> None:
+    before = datetime.now(UTC).isoformat()
+    changed = {"id": "ada-again", "type": "identify", "visitor_id": "ada", "email": "ada@example.com", "properties": {"Land": "AT"}}
+    await tell(told, database, changed)
+    assert [await revenue(told, f"country:{land}") for land in ("DE", "AT")] == ["0.00", "150.00"]
+    assert [await revenue(told, f"country:{land}", as_of=before) for land in ("DE", "AT")] == ["150.00", "0.00"]
 
 
 async def test_a_mapping_that_changes_holds_for_the_past_at_once(told: httpx.AsyncClient) -> None:
