@@ -45,7 +45,14 @@ def test_what_is_no_plain_finite_number_is_refused(amount: str | float | Decimal
 
 @pytest.mark.parametrize(
     ("amount", "currency", "ten_thousandths"),
-    [("12.5", None, 125_000), ("12.5", "JPY", 130_000), ("0.004", "USD", 0), ("0.004", None, 40), (10**14, None, LARGEST_AMOUNT), ("-1", "KWD", -10_000)],
+    [
+        ("12.5", None, 125_000),
+        ("12.5", "JPY", 130_000),
+        ("0.004", "USD", 0),
+        ("0.004", None, 40),
+        (10**14, None, LARGEST_AMOUNT),
+        ("-1", "KWD", -10_000),
+    ],
 )
 def test_an_amount_may_stand_apart_from_its_currency(amount: str | int, currency: str | None, ten_thousandths: int) -> None:
     assert parse_amount(amount, currency) == ten_thousandths

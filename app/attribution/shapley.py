@@ -17,27 +17,27 @@ and is not computed.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
-from app.attribution.observed import Floats, Journeys
+from app.attribution.observed import Floats, Journeys, distinct
 
 
 class Coalitions:
-    """The sets of channels of journeys: an `observed.Model`."""
+    """The sets of channels of journeys: an `observed.Model`. Its features are the values themselves, which are sums."""
 
     def __init__(self, journeys: Journeys) -> None:
-        rows = len(journeys.lengths)
-        row, channel = np.divmod(np.unique(journeys.row_of_touch * journeys.channels + journeys.touches), journeys.channels)
-        part = 1.0 / np.bincount(row, minlength=rows)[row]
-        self._parts = sparse.csr_matrix((part, (channel, row)), shape=(journeys.channels, rows))
-        self._worth = journeys.worth.astype(np.float64)
+        rows, self._channels = len(journeys.lengths), journeys.channels
+        members, _ = distinct(journeys.row_of_touch * self._channels + journeys.touches, rows * self._channels)
+        row, channel = np.divmod(members, self._channels)
+        sizes = np.bincount(row, minlength=rows)
+        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        parts = [sparse.csc_matrix(((worth / sizes)[row], channel, bounds), shape=(self._channels, rows)) for worth in journeys.worth.T]
+        self.features: Any = sparse.vstack(parts, format="csc")
+        self.numbers_a_draw = self.features.shape[0]
 
-    @property
-    def numbers_per_draw(self) -> int:
-        """Size of the largest array that one column of weights needs."""
-        return len(self._worth)
-
-    def values(self, weights: Floats) -> Floats:
+    def values(self, sums: Floats) -> Floats:
         """(draws, channels, quantities): the Shapley value of each channel, over all journeys."""
-        return np.stack([(self._parts @ (weights * quantity[:, None])).T for quantity in self._worth.T], axis=-1)
+        return sums.reshape(-1, self._channels, sums.shape[1]).transpose(2, 1, 0)

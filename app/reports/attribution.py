@@ -12,11 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.attribution.credit import credit_by
 from app.attribution.ledger import ledger_by_reason
+from app.errors import Unprocessable
 from app.reports.as_of import site_then
-from app.reports.figures import as_csv, as_text
+from app.reports.data_driven import answered, columns_of, estimates, not_answered
+from app.reports.figures import as_csv
 from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, check_kind
+from app.reports.spread import spread
+from app.reports.tables import counted
 from app.reports.totals import figures, first_touch_outside_lookback, totals
 from app.sites.site import Site
 
@@ -40,24 +44,37 @@ async def attribution(connection: AsyncConnection, site: Site, filters: Attribut
     for model in models:
         credit = await connection.execute(credit_by(question, model, names), question.parameters)
         answers[model] = {**_heading(site, filters, model), "rows": _rows(credit.mappings(), site, filters), **shared}
-    return {"models": answers} if filters.model == "all" else answers[filters.model]
+    refused = {}
+    for model, found in (await estimates(connection, question, filters)).items():
+        if isinstance(found, str):
+            refused[model] = found
+        else:
+            answers[model] = {**_heading(site, filters, model), **answered(found, site, filters, model), **shared}
+    if filters.model == "all":
+        return {"models": answers, "spread": spread(answers, filters), "left_out": refused | not_answered(filters)}
+    if refused:
+        raise Unprocessable(refused[filters.model])
+    return answers[filters.model]
 
 
 def as_table(answer: Answer, filters: AttributionFilters) -> str:
-    """The rows as CSV: one column a dimension, then the figures; the model first where there are several."""
+    """The rows as CSV: one column a dimension, then the figures; the model first where there are several, else what it says more."""
     models: dict[str, Answer] = answer.get("models", {filters.model: answer})
     money = MONEY_OF_KIND.get(filters.conversion)
     figures = ["conversions", *([money, "currency"] if money else [])]
-    names = filters.by.split(",")
-    header = [*(["model"] if filters.model == "all" else []), *names, *figures]
-    return as_csv(header, (cells for model, each in models.items() for cells in _cells(model, each, names, money, filters)))
+    names, more = filters.by.split(","), columns_of(filters.model, money)
+    header = [*(["model"] if filters.model == "all" else []), *names, *figures, *more]
+    return as_csv(header, (cells for model, each in models.items() for cells in _cells(model, each, [names, more], money, filters)))
 
 
-def _cells(model: str, answer: Answer, names: Sequence[str], money: str | None, filters: AttributionFilters) -> Iterable[list[object]]:
+def _cells(
+    model: str, answer: Answer, columns: Sequence[Sequence[str]], money: str | None, filters: AttributionFilters
+) -> Iterable[list[object]]:
+    names, more = columns
     for row in answer["rows"]:
         texts = [*([model] if filters.model == "all" else []), *(row[name] for name in names)]
-        conversions = Decimal(as_text(round(row["conversions"] * 1_000_000)))
-        yield [*texts, conversions, *([Decimal(row[money]), answer["currency"]] if money else [])]
+        amount = [Decimal(row[money]), answer["currency"]] if money else []
+        yield [*texts, counted(row["conversions"]), *amount, *(None if row[name] is None else Decimal(str(row[name])) for name in more)]
 
 
 def _heading(site: Site, filters: AttributionFilters, model: str) -> Answer:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import ids
 from app.attribution.joins import KEY
+from app.attribution.models import DATA_DRIVEN
 from app.attribution.question import MILLION, Question
 from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
@@ -87,7 +88,7 @@ async def conversions(connection: AsyncConnection, site: Site, filters: Conversi
     question = filters.question(site)
     grouping(filters.by or "channel", site)
     if filters.model is not None:
-        check_model(question, filters.model, "all")
+        check_model(question, filters.model, *DATA_DRIVEN, "all")
     await check_kind(connection, site, filters.conversion)
     await check_channel(connection, question, filters.channel)
     labels = {f"label_{name}": value for name, value in filters.labels.items()}

@@ -12,10 +12,12 @@ from app.reports import attribution as attribution_report
 from app.reports import conversions as conversion_list
 from app.reports import funnel as funnel_report
 from app.reports import lookback as lookback_report
+from app.reports import models as models_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
 from app.reports.conversions import ConversionFilters
 from app.reports.explanation import ExplainFilters, explanation
 from app.reports.lookback import LookbackFilters
+from app.reports.models import ModelsFilters
 from app.reports.parameters import AttributionFilters, FunnelFilters
 from app.reports.people import PeopleFilters, journey, people
 from app.reports.status import status
@@ -39,6 +41,14 @@ async def report_lookback(request: Request, site: ReadingSite, filters: Annotate
     async with snapshot(request) as connection:
         answer = await lookback_report.lookback(connection, site, filters, datetime.now(UTC))
     return csv_file(lookback_report.as_table(answer, filters), "lookback") if filters.format == "csv" else answer
+
+
+@router.get("/v1/reports/models", summary="Models side by side", tags=["reports"], response_model=None)
+async def report_models(request: Request, site: ReadingSite, filters: Annotated[ModelsFilters, Query()]) -> dict[str, Any] | Response:
+    """What every model gives each channel, side by side, and how far the models are apart; their totals are the same."""
+    async with snapshot(request) as connection:
+        answer = await models_report.models(connection, site, filters, datetime.now(UTC))
+    return csv_file(models_report.as_table(answer, filters), "models") if filters.format == "csv" else answer
 
 
 @router.get("/v1/reports/funnel", summary="Funnel of a cohort", tags=["reports"], response_model=None)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import ids
 from app.attribution.credit import credit_of_touches
 from app.attribution.ledger import ledger_by_reason
+from app.attribution.models import DATA_DRIVEN
 from app.attribution.question import Question
 from app.errors import NotFound
 from app.reports import conversion_queries as queries
@@ -33,11 +34,15 @@ REASONS_IN_WORDS = {
     "only_direct": "every touch in the look-back is Direct, which was excluded",
 }
 
+_CREDITS_NO_TOUCH = (
+    "credits rows of a report, not touches: it is computed from all journeys at once, so no part of one conversion is any touch's."
+)
+
 
 class ExplainFilters(Filters):
     """`GET /v1/conversions/{id}/explain`: the whole ledger of one conversion, so no interval and no kind."""
 
-    model: ModelName = Field("linear", description=f"The model to explain: {MODEL_NAMES}.")
+    model: ModelName = Field("linear", description=f"The model to explain: {MODEL_NAMES}. `markov` and `shapley` credit no touches.")
 
 
 async def explanation(connection: AsyncConnection, site: Site, public_id: str, filters: ExplainFilters) -> dict[str, Any]:
@@ -45,7 +50,7 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
     key = key_of(public_id)
     asked = filters.model_copy(update={"conversion": key["kind"], "from_day": None, "to_day": None, "filter": [], "segment": None})
     question = Question(**{**vars(asked.question(site)), "conversion": (key["holder_id"], key["fact_id"])})
-    check_model(question, filters.model)
+    check_model(question, filters.model, *DATA_DRIVEN)
     row = (await connection.execute(queries.conversion_of_key(question), question.parameters)).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no conversion of that ID. It may have gone with the fact that made it; see `GET /v1/conversions`.")
@@ -76,6 +81,8 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
 
 
 async def _credit(connection: AsyncConnection, question: Question, model: str) -> dict[tuple[str, str], Figures]:
+    if model in DATA_DRIVEN:
+        return {}
     rows = await connection.execute(credit_of_touches(question, model), question.parameters)
     return {(row.touch_visitor_id, row.touch_event_id): Figures(row.millionths, row.minor) for row in rows}
 
@@ -158,7 +165,8 @@ def _in_words(row: RowMapping, model: str, lookback: int, touches: Sequence[dict
     listed = ", ".join(shares[:5]) + (f" and {len(shares) - 5} more" if len(shares) > 5 else "")
     first, last = touches[0], touches[-1]
     journey = f"from {first['channel']} on {first['occurred_at'][:10]} to {last['channel']} on {last['occurred_at'][:10]}"
-    return f"{what}, after {length} within {lookback} days, {journey}. The model {model} gives {listed} of it."
+    gives = _CREDITS_NO_TOUCH if model in DATA_DRIVEN else f"gives {listed} of it."
+    return f"{what}, after {length} within {lookback} days, {journey}. The model {model} {gives}"
 
 
 def _percent(conversions: float) -> str:

@@ -18,7 +18,7 @@ from app.attribution.question import Question
 from app.reports.figures import Figures, as_csv
 from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
-from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, AttributionFilters, ModelName, check_kind, check_model
+from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, CreditFilters, ModelName, check_kind, check_model
 from app.reports.tables import counted
 from app.reports.totals import figures, first_touch_outside_lookback, totals
 from app.sites.site import Site
@@ -29,7 +29,7 @@ LOOKBACKS = (7, 30, 90, 180, 365, 730)
 Credits = dict[tuple[str, ...], dict[int, Figures]]
 
 
-class LookbackFilters(AttributionFilters):
+class LookbackFilters(CreditFilters):
     """`GET /v1/reports/lookback`: those of the attribution report, but for the look-back, which is every one of a list."""
 
     model: ModelName = Field("linear", description=f"Who gets the credit: {MODEL_NAMES}.")

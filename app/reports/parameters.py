@@ -14,6 +14,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.attribution.models import DATA_DRIVEN, ONE_DIMENSION
 from app.attribution.question import DIMENSIONS, Question
 from app.attribution.rules import MODELS
 from app.errors import Unprocessable
@@ -200,10 +201,12 @@ class Filters(Sliced):
         return self.lookback_days or getattr(of_kind, self.conversion if self.conversion in STAGES else "goal")
 
 
-class AttributionFilters(Filters):
-    """`GET /v1/reports/attribution`."""
+class CreditFilters(Filters):
+    """What the reports of credit have in common."""
 
-    model: ModelName = Field("linear", description=f"Who gets the credit: {MODEL_NAMES}; or `all`: every one, side by side.")
+    model: ModelName = Field(
+        "linear", description=f"Who gets the credit: `markov`, `shapley`, {MODEL_NAMES}; or `all`: every one, side by side."
+    )
     by: SlicedGrouping = Field(
         "channel", description=f"Any of {', '.join(DIMENSIONS)}, and properties as in `filter`, several with commas."
     )
@@ -217,9 +220,37 @@ class AttributionFilters(Filters):
         return replace(super().question(site), grouped=properties)
 
     def models(self, question: Question) -> tuple[str, ...]:
-        """The models asked for. Unprocessable, naming those that the site has, if there is none of that name."""
-        check_model(question, self.model, "all")
-        return tuple(question.models) if self.model == "all" else (self.model,)
+        """The rule models asked for. Unprocessable, naming those that the site has, if there is none of that name."""
+        check_model(question, self.model, *DATA_DRIVEN, "all")
+        return tuple(question.models) if self.model == "all" else tuple(name for name in question.models if name == self.model)
+
+
+class AttributionFilters(CreditFilters):
+    """`GET /v1/reports/attribution`."""
+
+    order: int = Field(1, ge=1, le=3, description="`markov`: how many of the last touches decide what comes next.")
+    seed: int = Field(1, ge=0, le=2**32 - 1, description="`markov`, `shapley`: seed of the resamples; the same gives the same intervals.")
+    resamples: int = Field(200, ge=100, le=1_000, description="`markov`, `shapley`: how many resamples the intervals rest on.")
+
+    @model_validator(mode="after")
+    def _what_can_be_data_driven(self) -> AttributionFilters:
+        if self.model in DATA_DRIVEN and (reason := self.not_data_driven):
+            raise ValueError(f"model `{self.model}` {reason}")
+        return self
+
+    @property
+    def data_driven(self) -> tuple[str, ...]:
+        """The data-driven models asked for, as far as they can credit by what is asked."""
+        return () if self.not_data_driven else tuple(name for name in DATA_DRIVEN if self.model in ("all", name))
+
+    @property
+    def not_data_driven(self) -> str | None:
+        """Why the data-driven models have no answer to this; None where they have."""
+        if self.by not in ONE_DIMENSION:
+            return f"credits by exactly one of {', '.join(ONE_DIMENSION)}"
+        if self.as_of is not None:
+            return "is offered for now only: touches of people who did not convert have no history"
+        return None
 
 
 class FunnelFilters(Sliced):

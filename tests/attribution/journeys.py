@@ -23,7 +23,9 @@ class Seen(NamedTuple):
 
 
 def as_arrays(journeys: Iterable[Seen], channels: int) -> Journeys:
-    return encoded([(",".join(map(str, each.channels)), each.times, (each.worth,)) for each in journeys], channels)
+    seen = list(journeys)
+    paths = (",".join(map(str, each.channels)) for each in seen)
+    return encoded(paths, (each.times for each in seen), ((each.worth,) for each in seen), 1, range(channels))
 
 
 def journeys(channels: int) -> st.SearchStrategy[list[Seen]]:
