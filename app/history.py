@@ -7,30 +7,36 @@ not ended: a run's name is its moment, and needs no list to look it up in.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Delete,
     FromClause,
     Insert,
     Select,
     Subquery,
     Table,
+    Update,
     and_,
     bindparam,
+    delete,
+    exists,
     func,
     insert,
     select,
+    tuple_,
     union_all,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
-from app.db import greatest, micros
+from app.db import Database, greatest, least, micros
 from app.tables import to_micros
 
 _latest = tables.latest_runs
@@ -50,7 +56,7 @@ def _of_site(table: FromClause) -> ColumnElement[bool]:
 def begun_run(is_sqlite: bool) -> Insert:
     """Names the run of a swap and answers its `run_id`: the moment `run_id` that is given, but later than every run before it.
 
-    Takes `site_id`, and the moment as `run_id` and as `kept_since_run`, which the site's first run leaves behind.
+    Takes `site_id`, and the moment as `run_id` and as `kept_since`, which the site's first run leaves behind.
     """
     named = (sqlite.insert if is_sqlite else postgresql.insert)(_latest)
     later = greatest(_latest.c.run_id + 1, named.excluded.run_id)
@@ -60,7 +66,7 @@ def begun_run(is_sqlite: bool) -> Insert:
 async def begin_run(connection: AsyncConnection, is_sqlite: bool, site_id: str) -> int:
     """Inside the transaction of a swap: the `run_id` of what it writes. The moment is the swap's own, whoever asked for it."""
     now = to_micros(datetime.now(UTC))
-    named = await connection.execute(begun_run(is_sqlite), {"site_id": site_id, "run_id": now, "kept_since_run": now})
+    named = await connection.execute(begun_run(is_sqlite), {"site_id": site_id, "run_id": now, "kept_since": now})
     return int(named.scalar_one())
 
 
@@ -87,17 +93,17 @@ def first_touch_moved() -> Insert:
 
 
 @cache
-def rows_then(table: Table) -> Subquery:
-    """A row of a light derived table as it stood at the moment `:as_of`: its columns but `run_id`.
+def rows_then(table: Table, moment: str = "as_of") -> Subquery:
+    """A row of a light derived table as it stood at the moment that the parameter names: its columns but `run_id`.
 
     One object a table, so that a statement may name its columns wherever it needs them. LookupError if the table has no
     history. Index: those of the table, and the same of its twin.
     """
-    past = tables.history[table.name]
+    past, then = tables.history[table.name], bindparam(moment, type_=BigInteger)
     names = [c.name for c in table.columns if c.name != "run_id"]
-    still = select(*(table.c[name] for name in names)).where(_of_site(table), table.c.run_id <= _as_of)
-    until = select(*(past.c[name] for name in names)).where(_of_site(past), past.c.run_id <= _as_of, past.c.ended_by_run > _as_of)
-    return union_all(still, until).subquery(f"{table.name}_then")
+    still = select(*(table.c[name] for name in names)).where(_of_site(table), table.c.run_id <= then)
+    until = select(*(past.c[name] for name in names)).where(_of_site(past), past.c.run_id <= then, past.c.ended_by_run > then)
+    return union_all(still, until).subquery(f"{table.name}_{moment}")
 
 
 def first_touch_then() -> Select[Any]:
@@ -116,4 +122,43 @@ def latest_run() -> Select[Any]:
 
 def reach_of_history() -> Select[Any]:
     """At most one row: the latest run of the site, and the earliest that `as_of` answers from. Index: the primary key."""
-    return select(_latest.c.run_id, _latest.c.kept_since_run).where(_of_site(_latest))
+    return select(_latest.c.run_id, _latest.c.kept_since).where(_of_site(_latest))
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+def forgotten() -> Update:
+    """Has `as_of` answer from `:before` on, for every site that it still answers earlier."""
+    # A site at rest stays what it was: its latest run is always in reach.
+    before = least(bindparam("before", type_=BigInteger), _latest.c.run_id)
+    return update(_latest).where(_latest.c.kept_since < before).values(kept_since=before)
+
+
+def rows_out_of_reach(past: Table) -> Delete:
+    """Deletes at most `:limit` rows of a history that no `as_of` can reach. Index: `ix_<history>__ended`."""
+    key = list(past.primary_key.columns)
+    is_out = and_(past.c.site_id == _latest.c.site_id, past.c.ended_by_run <= _latest.c.kept_since)
+    return delete(past).where(tuple_(*key).in_(select(*key).join_from(_latest, past, is_out).limit(bindparam("limit"))))
+
+
+def first_touches_out_of_reach() -> Delete:
+    """Deletes the first touches that were known before the earliest moment that `as_of` answers, but for the last of them."""
+    later = _first.alias("later")
+    is_reached = and_(_latest.c.site_id == later.c.site_id, later.c.run_id <= _latest.c.kept_since)
+    is_past = and_(later.c.site_id == _first.c.site_id, later.c.run_id > _first.c.run_id)
+    return delete(_first).where(exists().select_from(_latest.join(later, is_reached)).where(is_past))
+
+
+async def prune(database: Database, now: datetime, *, days: int, limit: int = 1_000) -> int:
+    """Forgets what ended more than `days` ago, in transactions of at most `limit` rows. Answers how many rows went."""
+    async with database.write() as connection:
+        await connection.execute(forgotten(), {"before": to_micros(now - timedelta(days=days))})
+        gone = (await connection.execute(first_touches_out_of_reach())).rowcount
+    for past in tables.history.values():
+        deleted = limit
+        while deleted == limit:
+            async with database.write() as connection:
+                deleted = (await connection.execute(rows_out_of_reach(past), {"limit": limit})).rowcount
+            gone += deleted
+    return gone

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from app import __version__
+from app import __version__, history
 from app.attribution import endpoints as models
 from app.body_limit import BodyLimit
 from app.collect import endpoints as events
@@ -149,8 +149,9 @@ async def _purging(database: Database, settings: Settings) -> AsyncIterator[None
             await asyncio.sleep(_BETWEEN_PURGES_SECONDS)
             try:
                 await quarantine.purge(database, datetime.now(UTC), days=settings.quarantine_days, cap=settings.quarantine_cap)
+                await history.prune(database, datetime.now(UTC), days=settings.history_days)
             except (SQLAlchemyError, OSError) as error:
-                logger.warning("the quarantine was not purged", error=type(error).__name__)
+                logger.warning("what is kept for some time was not purged", error=type(error).__name__)
 
     purging = asyncio.create_task(purge_now_and_then(), name="purge")
     try:

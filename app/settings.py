@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(500 * 1024, gt=0, description="Largest body of a request, in bytes after decompression.")
     max_batch_events: int = Field(2_500, gt=0, description="Most events in one request.")
     quarantine_days: int = Field(30, gt=0, description="Days for which what could not be understood is kept.")
+    history_days: int = Field(400, gt=0, description="Days for which reports can be asked `as_of` a moment; what ended before is deleted.")
     quarantine_cap: int = Field(100_000, gt=0, description="Most rows that one site's quarantine holds; the oldest go first.")
 
 

@@ -859,7 +859,7 @@ latest_runs = _table(
     "The latest swap of a site that wrote something, and how far back its history reaches.",
     _site(),
     _int("run_id", "That swap, named by its moment: UTC microseconds, increasing from swap to swap."),
-    _int("kept_since_run", "The earliest run whose rows are all kept: `as_of` answers from then on."),
+    _int("kept_since", "The earliest moment that `as_of` answers, UTC microseconds: what ended by then may be deleted."),
 )
 
 first_touches = _table(

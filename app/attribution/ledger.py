@@ -9,7 +9,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from app import tables
 from app.attribution.joins import KEY, same_conversion, touch_of, with_labels
@@ -17,7 +33,7 @@ from app.attribution.properties import holds, value_of
 from app.attribution.question import MILLION, Question
 from app.attribution.reach import is_in_reach
 from app.db import micros
-from app.history import first_touch_then
+from app.history import first_touch_then, rows_then
 
 
 def counted(question: Question) -> list[ColumnElement[bool]]:
@@ -31,7 +47,15 @@ def counted(question: Question) -> list[ColumnElement[bool]]:
         conditions.append(entry.counted_at < bindparam("ends_at", type_=BigInteger))
     if question.conversion is not None:
         conditions += [entry.holder_id == bindparam("holder_id"), entry.fact_id == bindparam("fact_id")]
+    if question.stood is not None:
+        conditions += [_stood(entries, "as_of"), _stood(entries, "until") if question.stood == "both" else ~_stood(entries, "until")]
     return [*conditions, *(holds(question, condition, entries) for condition in question.conditions)]
+
+
+def _stood(entries: FromClause, moment: str) -> ColumnElement[bool]:
+    """Whether the ledger held an entry's conversion at a moment. Index: the primary key of the ledger and of its history."""
+    first = rows_then(tables.ledger_entries, moment).alias(f"first_entries_{moment}")
+    return exists().where(same_conversion(first.c, entries.c), first.c.entry == 0)
 
 
 def sides(question: Question) -> CTE:

@@ -49,13 +49,21 @@ class Question:
     """The properties among what credit is grouped by."""
     as_of: int | None = None
     """The moment of which the answer is wanted, in microseconds; None: now."""
+    until: int | None = None
+    """Another moment to compare with, in microseconds: that of the tables named in `newer`, and of `stood`."""
+    newer: frozenset[str] = frozenset()
+    """Names of the tables whose rows are those of `until`."""
+    stood: Literal["both", "then_only"] | None = None
+    """Only conversions that the ledger holds at both moments, or at `as_of` only."""
 
     def rows(self, table: Table) -> FromClause:
         """The rows of a light derived table that stood at the moment asked about: every statement of a report reads it so.
 
         The same object for each call, so its columns may be named wherever the statement needs them.
         """
-        return table if self.as_of is None else rows_then(table)
+        if self.as_of is None:
+            return table
+        return rows_then(table, "until" if table.name in self.newer else "as_of")
 
     @property
     def models(self) -> dict[str, Model]:
@@ -83,5 +91,6 @@ class Question:
             "holder_id": holder_id,
             "fact_id": fact_id,
             "as_of": self.as_of,
+            "until": self.until,
         }
         return {name: value for name, value in every.items() if value is not None}

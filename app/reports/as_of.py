@@ -59,7 +59,7 @@ async def site_then(connection: AsyncConnection, site: Site, as_of: str | None, 
         raise Unprocessable("as_of: nothing has been computed for this site yet, so there is no earlier state.")
     if moment > max(to_micros(now), reach.run_id):
         raise Unprocessable(f"as_of: a moment of the past is needed; it is {as_rfc3339(now)} now.")
-    if moment < reach.kept_since_run:
-        earliest = as_rfc3339(from_micros(reach.kept_since_run))
+    if moment < reach.kept_since:
+        earliest = as_rfc3339(from_micros(reach.kept_since))
         raise Unprocessable(f"as_of: history is kept since {earliest}; that is the earliest moment allowed.")
     return await load_site_then(connection, site, moment)

@@ -10,11 +10,13 @@ from sqlalchemy import text
 
 from app.reports import attribution as attribution_report
 from app.reports import conversions as conversion_list
+from app.reports import diff as diff_report
 from app.reports import funnel as funnel_report
 from app.reports import lookback as lookback_report
 from app.reports import models as models_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
 from app.reports.conversions import ConversionFilters
+from app.reports.diff import DiffFilters
 from app.reports.explanation import ExplainFilters, explanation
 from app.reports.lookback import LookbackFilters
 from app.reports.models import ModelsFilters
@@ -49,6 +51,14 @@ async def report_models(request: Request, site: ReadingSite, filters: Annotated[
     async with snapshot(request) as connection:
         answer = await models_report.models(connection, site, filters, datetime.now(UTC))
     return csv_file(models_report.as_table(answer, filters), "models") if filters.format == "csv" else answer
+
+
+@router.get("/v1/reports/attribution/diff", summary="What moved credit between two moments", tags=["reports"], response_model=None)
+async def report_diff(request: Request, site: ReadingSite, filters: Annotated[DiffFilters, Query()]) -> dict[str, Any] | Response:
+    """What moved each row of the attribution report between two moments: late deals, refunds, touches and people, rules."""
+    async with snapshot(request) as connection:
+        answer = await diff_report.diff(connection, site, filters, datetime.now(UTC))
+    return csv_file(diff_report.as_table(answer, filters), "attribution-diff") if filters.format == "csv" else answer
 
 
 @router.get("/v1/reports/funnel", summary="Funnel of a cohort", tags=["reports"], response_model=None)

@@ -42,6 +42,9 @@ class Figures:
     def __add__(self, other: Figures) -> Figures:
         return Figures(self.millionths + other.millionths, self.minor + other.minor)
 
+    def __sub__(self, other: Figures) -> Figures:
+        return Figures(self.millionths - other.millionths, self.minor - other.minor)
+
     def __bool__(self) -> bool:
         return bool(self.millionths or self.minor)
 

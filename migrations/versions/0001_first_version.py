@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "812daee2"
+revision = "57378846"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1676,10 +1676,10 @@ def upgrade() -> None:
             comment="That swap, named by its moment: UTC microseconds, increasing from swap to swap.",
         ),
         sa.Column(
-            "kept_since_run",
+            "kept_since",
             sa.BigInteger(),
             nullable=False,
-            comment="The earliest run whose rows are all kept: `as_of` answers from then on.",
+            comment="The earliest moment that `as_of` answers, UTC microseconds: what ended by then may be deleted.",
         ),
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_latest_runs")),
         comment="The latest swap of a site that wrote something, and how far back its history reaches.",

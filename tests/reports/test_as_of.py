@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
+from app.errors import Unprocessable
 from app.log import Log
 from app.pipeline import check, run_until_idle, start_rebuild
 from app.reports.attribution import attribution
 from app.reports.conversions import ConversionFilters, conversions
+from app.reports.diff import CAUSES, DiffFilters, diff
 from app.reports.parameters import AttributionFilters
 from app.sites.administration import change_settings
 from app.sites.site import Site
@@ -94,6 +97,56 @@ async def test_as_of_a_moment_is_what_was_served_then(database: Database, log: L
 
     assert len({str(answers) for (_, answers), _ in then}) > 3, "a story in which nothing changes shows nothing"
     for (handle, answers), moment in then:
-        if handle is not None:
-            assert await served(database, as_of=handle) == (handle, answers)
-            assert (await served(database, as_of=moment))[1] == answers
+        if handle is None:
+            continue
+        assert await served(database, as_of=handle) == (handle, answers)
+        assert (await served(database, as_of=moment))[1] == answers
+        if chance.random() < 0.3:
+            await a_difference_adds_up(database, chance, handle, answers[0]["currency"])
+
+
+async def a_difference_adds_up(database: Database, chance: random.Random, handle: str, earlier_currency: str) -> None:
+    """From a moment until now: before and after are the reports of the two moments, and the causes add up to the change."""
+    question = {**chance.choice(_QUESTIONS), "model": chance.choice(("linear", "last_non_direct", "time_decay"))}
+    site, now = await site_now(database), datetime.now(UTC)
+    async with database.read() as connection:
+        asked = DiffFilters(from_as_of=handle, **question)
+        if earlier_currency != site.settings.currency and question["conversion"] != "lead":
+            with pytest.raises(Unprocessable, match="currency"):
+                await diff(connection, site, asked, now)
+            return
+        answer = await diff(connection, site, asked, now)
+        reports = {
+            when: await attribution(connection, site, AttributionFilters(as_of=as_of, **question), now)
+            for when, as_of in (("before", handle), ("after", None))
+        }
+    names = question["by"].split(",")
+    for when, report in reports.items():
+        credited = {tuple(row[name] for name in names): exact(row) for row in report["rows"]}
+        shown = {tuple(row[name] for name in names): exact(row[when]) for row in answer["rows"]}
+        assert {key: value for key, value in shown.items() if any(value)} == credited
+        assert exact(answer["totals"][when]) == exact(report["totals"])
+        for half in ("credited", "uncredited"):
+            assert exact(answer["totals"][half][when]) == exact(report["totals"][half])
+    for row in (*answer["rows"], answer["totals"], answer["totals"]["credited"], answer["totals"]["uncredited"]):
+        before, after, change = (exact(row[name]) for name in ("before", "after", "change"))
+        assert change == minus(after, before)
+        assert change == plus(exact(cause) for cause in row["causes"].values())
+    credited = answer["totals"]["credited"]
+    for cause in CAUSES:
+        assert plus(exact(row["causes"].get(cause, {})) for row in answer["rows"]) == exact(credited["causes"].get(cause, {}))
+
+
+def exact(figures: dict[str, Any]) -> tuple[int, Decimal]:
+    """Millionths, and money."""
+    money = next((figures[name] for name in ("revenue", "pipeline") if name in figures), "0")
+    return round(figures.get("conversions", 0) * 1_000_000), Decimal(money)
+
+
+def plus(every: Iterable[tuple[int, Decimal]]) -> tuple[int, Decimal]:
+    found = list(every)
+    return sum(each[0] for each in found), sum((each[1] for each in found), Decimal(0))
+
+
+def minus(left: tuple[int, Decimal], right: tuple[int, Decimal]) -> tuple[int, Decimal]:
+    return left[0] - right[0], left[1] - right[1]

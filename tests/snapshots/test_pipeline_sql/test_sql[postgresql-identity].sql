@@ -311,7 +311,7 @@ SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_co
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id::VARCHAR COLLATE "C";
 
-INSERT INTO latest_runs (site_id, run_id, kept_since_run) VALUES (:site_id::VARCHAR COLLATE "C", :run_id::BIGINT, :kept_since_run::BIGINT) ON CONFLICT (site_id) DO UPDATE SET run_id = greatest(latest_runs.run_id + 1::BIGINT, excluded.run_id) RETURNING latest_runs.run_id;
+INSERT INTO latest_runs (site_id, run_id, kept_since) VALUES (:site_id::VARCHAR COLLATE "C", :run_id::BIGINT, :kept_since::BIGINT) ON CONFLICT (site_id) DO UPDATE SET run_id = greatest(latest_runs.run_id + 1::BIGINT, excluded.run_id) RETURNING latest_runs.run_id;
 
 INSERT INTO key_people (site_id, key_id, person_id, is_crowded)
 SELECT staged_key_people.site_id, staged_key_people.key_id, staged_key_people.person_id, staged_key_people.is_crowded

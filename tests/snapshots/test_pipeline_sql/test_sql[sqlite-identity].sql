@@ -311,7 +311,7 @@ SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_co
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id;
 
-INSERT INTO latest_runs (site_id, run_id, kept_since_run) VALUES (:site_id, :run_id, :kept_since_run) ON CONFLICT (site_id) DO UPDATE SET run_id = max(latest_runs.run_id + 1, excluded.run_id) RETURNING run_id;
+INSERT INTO latest_runs (site_id, run_id, kept_since) VALUES (:site_id, :run_id, :kept_since) ON CONFLICT (site_id) DO UPDATE SET run_id = max(latest_runs.run_id + 1, excluded.run_id) RETURNING run_id;
 
 INSERT INTO key_people (site_id, key_id, person_id, is_crowded)
 SELECT staged_key_people.site_id, staged_key_people.key_id, staged_key_people.person_id, staged_key_people.is_crowded
