@@ -27,7 +27,7 @@ from app.reports.as_of import AsOf, site_then
 from app.reports.figures import Figures, as_csv, as_rfc3339, as_text
 from app.reports.freshness import freshness
 from app.reports.heading import heading
-from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, Model, check_kind
+from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, AttributionFilters, ModelName, check_kind, check_model
 from app.reports.totals import figures
 from app.sites.site import Site
 from app.tables import END_OF_TIME, from_micros
@@ -47,7 +47,7 @@ class DiffFilters(AttributionFilters):
 
     from_as_of: AsOf = Field(description="The earlier moment, as in `as_of`.")
     to_as_of: AsOf | None = Field(None, description="The later moment; absent: now.")
-    model: Model = Field("linear", description="Who gets the credit.")
+    model: ModelName = Field("linear", description=f"Who gets the credit: {MODEL_NAMES}.")
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ async def diff(connection: AsyncConnection, site: Site, filters: DiffFilters, no
     before, after = filters.question(earlier), filters.question(later)
     if before.currency != after.currency and after.has_money:
         raise Unprocessable(f"The site's currency was {before.currency} then and is {after.currency}: their amounts cannot be compared.")
+    check_model(after, filters.model)
+    check_model(before, filters.model)
     await check_kind(connection, later, filters.conversion)
     names = filters.by.split(",")
     by_question = {name: await _counted(connection, each, filters.model, names) for name, each in _questions(before, after).items()}

@@ -51,14 +51,17 @@ def queued_rows() -> Select[Any]:
 
 
 def moment_of_figures() -> Select[Any]:
-    """At most one number: when what reports say last changed, in microseconds: by a run, or by the settings `:settings_version`.
+    """At most one number: when what reports say last changed, in microseconds: by a run, by the settings `:settings_version`, or
+    by a model of the site's own.
 
-    Reads `latest_runs` and `site_versions` by primary key.
+    Reads `latest_runs`, `site_versions` and `models` by primary key.
     """
-    run, version = tables.latest_runs.c, tables.site_versions.c
+    run, version, model = tables.latest_runs.c, tables.site_versions.c, tables.models.c
     in_force = and_(version.site_id == run.site_id, version.version == bindparam("settings_version"))
+    changed = select(func.coalesce(func.max(micros(model.changed_at)), 0)).where(model.site_id == run.site_id).scalar_subquery()
     joined = tables.latest_runs.join(tables.site_versions, in_force)
-    return select(greatest(run.run_id, micros(version.created_at))).select_from(joined).where(run.site_id == bindparam("site_id"))
+    latest = greatest(run.run_id, micros(version.created_at), changed)
+    return select(latest).select_from(joined).where(run.site_id == bindparam("site_id"))
 
 
 async def freshness(connection: AsyncConnection, site: Site, now: datetime) -> Freshness:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.attribution.credit import credit_by
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.question import Question
+from app.reports.as_of import site_then
 from app.reports.figures import Figures, as_csv
 from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
@@ -43,6 +44,7 @@ class LookbackFilters(CreditFilters):
 
 async def lookback(connection: AsyncConnection, site: Site, filters: LookbackFilters, now: datetime) -> dict[str, Any]:
     """The report: a closed ledger at each look-back. Unprocessable if there is no such conversion or model."""
+    site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     check_model(question, filters.model)
     await check_kind(connection, site, filters.conversion)

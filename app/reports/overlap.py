@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.attribution.ledger import ledger_by_reason
+from app.reports.as_of import site_then
 from app.reports.figures import Figures
 from app.reports.freshness import freshness
 from app.reports.heading import heading
@@ -31,6 +32,7 @@ class OverlapFilters(Filters):
 
 async def overlap(connection: AsyncConnection, site: Site, filters: OverlapFilters, now: datetime) -> dict[str, Any]:
     """The report. Unprocessable if there is no such conversion."""
+    site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     await check_kind(connection, site, filters.conversion)
     labels = await _rows(connection, labels_of_journeys(question, filters.by), {**question.parameters, "limit": filters.top})

@@ -12,6 +12,7 @@ from app import tables
 from app.errors import NotFound
 from app.sites.settings import SiteSettings
 from app.sites.weights import OwnModel, models_of_site, read_model
+from app.tables import to_micros
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,15 @@ def settings_then() -> Select[Any]:
 
 
 async def load_site_then(connection: AsyncConnection, site: Site, as_of: int) -> Site:
-    """The site with the settings that were in force at a moment, in microseconds."""
+    """The site with the settings that were in force at a moment, in microseconds.
+
+    Of its own models only those that have not been changed since: what their weights were before is not kept.
+    """
     row = (await connection.execute(settings_then(), {"site_id": site.site_id, "as_of": as_of})).one_or_none()
+    then = replace(site, models=tuple(each for each in site.models if to_micros(each.changed_at) <= as_of), as_of=as_of)
     if row is None:
-        return replace(site, as_of=as_of)
-    return replace(site, settings_version=row.version, settings=SiteSettings.model_validate_json(row.settings), as_of=as_of)
+        return then
+    return replace(then, settings_version=row.version, settings=SiteSettings.model_validate_json(row.settings))
 
 
 async def load_site(connection: AsyncConnection, site_id: str) -> Site:
