@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+_MODELS_IN_A_TABLE = 7
+"""So that figures of six digits fit into 120 characters."""
 _STEPS = ("visitors", "leads", "mqls", "sqls", "opportunities", "customers")
 
 
-def credit_table(models: dict[str, dict[str, Any]]) -> Table:
-    """Channels by models, each cell conversions over revenue, from the answer to `model=all`."""
-    any_answer = next(iter(models.values()))
-    title = f"Customers won, and their revenue in {any_answer['currency']}, by channel and model"
+def credit_tables(models: dict[str, dict[str, Any]]) -> list[Table]:
+    """Channels by models, each cell conversions over revenue, from the answer to `model=all`: as few tables as fit."""
+    currency = next(iter(models.values()))["currency"]
+    channels = _channels(models)
+    title = f"Customers won, and their revenue in {currency}, by channel and model"
+    return [_credit_table(title, dict(some), channels) for some in batched(models.items(), _MODELS_IN_A_TABLE)]
+
+
+def batched(items: Iterable[tuple[str, dict[str, Any]]], size: int) -> Iterator[tuple[tuple[str, dict[str, Any]], ...]]:
+    """The items, `size` at a time."""
+    rest = iter(items)
+    while some := tuple(islice(rest, size)):
+        yield some
+
+
+def _credit_table(title: str, models: dict[str, dict[str, Any]], channels: Sequence[str]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
     table.add_column("channel")
     for model in models:
         table.add_column(model.replace("_", " "), justify="right", min_width=10)
-    for channel in _channels(models):
+    for channel in channels:
         table.add_row(channel, *(_cell(_row_of(answer, channel)) for answer in models.values()))
     table.add_row("uncredited", *(_cell(answer["totals"]["uncredited"]) for answer in models.values()), style="dim")
     table.add_row("total", *(_cell(answer["totals"]) for answer in models.values()), style="bold")
@@ -36,7 +52,7 @@ def reasons_line(answer: dict[str, Any]) -> str:
 def funnel_line(funnel: dict[str, Any]) -> str:
     """How many people came as far as each stage; stages that nobody reached are left out."""
     reached = {step: sum(int(row.get(step) or 0) for row in funnel["rows"]) for step in _STEPS}
-    return "Funnel: " + " → ".join(f"{count:,} {step}" for step, count in reached.items() if count)
+    return "Funnel, in people: " + " → ".join(f"{count:,} {step}" for step, count in reached.items() if count)
 
 
 def _channels(models: dict[str, dict[str, Any]]) -> list[str]:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.demo.delivery import CONNECTION, Keys, Refused, deliver, plan
-from app.demo.report import credit_table, funnel_line, reasons_line
+from app.demo.report import credit_tables, funnel_line, reasons_line
 from app.demo.traffic import DAYS, month
 from app.demo.world import cast
 from app.main import create_app
@@ -139,7 +139,8 @@ async def _get(client: httpx.AsyncClient, path: str, administrator: dict[str, st
 
 async def _show(console: Console, client: httpx.AsyncClient, administrator: dict[str, str]) -> None:
     credit = await _get(client, "/v1/reports/attribution?conversion=customer&model=all&by=channel", administrator)
-    console.print(credit_table(credit["models"]))
+    for table in credit_tables(credit["models"]):
+        console.print(table)
     console.print(reasons_line(credit["models"]["linear"]))
     console.print(funnel_line(await _get(client, "/v1/reports/funnel?by=channel", administrator)))
 

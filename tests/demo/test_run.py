@@ -33,7 +33,7 @@ def test_the_demo_prints_the_credit_of_every_channel_and_leaves_nothing_behind(t
     assert ended.returncode == 0, ended.stderr
     for words in ("first touch", "last non direct", "position based", "Paid Search", "Organic Search", "Webinars", "uncredited", "total"):
         assert words in ended.stdout, ended.stdout
-    assert re.search(r"Funnel: [\d,]+ visitors → \d+ leads → .*\d+ opportunities → \d+ customers", ended.stdout), ended.stdout
+    assert re.search(r"Funnel, in people: [\d,]+ visitors → \d+ leads → .*\d+ opportunities → \d+ customers", ended.stdout), ended.stdout
     assert "no_contact 1.00 (400.00)" in ended.stdout
     assert "Sending" in ended.stderr
     assert list((tmp_path / "tmp").iterdir()) == []
