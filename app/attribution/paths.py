@@ -7,6 +7,7 @@ none that is Direct). So, as with those who converted, the interval decides whic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import CTE, BigInteger, and_, bindparam, exists, func, select
@@ -19,12 +20,13 @@ from app.attribution.reach import is_in_reach
 from app.db import micros
 
 
-def touches_of_sides(question: Question, over: CTE) -> CTE:
-    """A row a touch in reach of a side: `journey` (the side), `position`, `origin_id`. Reads `journey_touches` by primary key."""
+def touches_of_sides(question: Question, over: CTE, carried: Sequence[str] = ()) -> CTE:
+    """A row a touch in reach of a side: `journey` (the side), `position`, `origin_id`, and the columns of `journey_touches` that are
+    `carried`. Reads `journey_touches` by primary key."""
     touches = question.rows(tables.journey_touches)
     joined = with_labels(question, over.join(touches, touch_of(touches, over.c)), needed=question.exclude_direct)
     return (
-        select(over.c.side.label("journey"), touches.c.position, touches.c.origin_id)
+        select(over.c.side.label("journey"), touches.c.position, touches.c.origin_id, *(touches.c[name] for name in carried))
         .select_from(joined)
         .where(is_in_reach(question, over.c))
         .cte("touches_of_sides")

@@ -18,6 +18,7 @@ from app.reports.data_driven import answered, columns_of, estimates, not_answere
 from app.reports.figures import as_csv
 from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
+from app.reports.influence import influence_columns, with_influence
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, check_kind
 from app.reports.spread import spread
 from app.reports.tables import counted
@@ -50,19 +51,23 @@ async def attribution(connection: AsyncConnection, site: Site, filters: Attribut
             refused[model] = found
         else:
             answers[model] = {**_heading(site, filters, model), **answered(found, site, filters, model), **shared}
+    shown = await with_influence(connection, question, answers, filters) if filters.influenced else answers
     if filters.model == "all":
-        return {"models": answers, "spread": spread(answers, filters), "left_out": refused | not_answered(filters)}
+        return {"models": shown, "spread": spread(answers, filters), "left_out": refused | not_answered(filters)}
     if refused:
         raise Unprocessable(refused[filters.model])
-    return answers[filters.model]
+    return shown[filters.model]
 
 
 def as_table(answer: Answer, filters: AttributionFilters) -> str:
-    """The rows as CSV: one column a dimension, then the figures; the model first where there are several, else what it says more."""
+    """The rows as CSV: one column a dimension, then the figures; the model first where there are several, else what it says more.
+
+    What no touch earned has a row for each reason, so that the columns add up to the totals.
+    """
     models: dict[str, Answer] = answer.get("models", {filters.model: answer})
     money = MONEY_OF_KIND.get(filters.conversion)
     figures = ["conversions", *([money, "currency"] if money else [])]
-    names, more = filters.by.split(","), columns_of(filters.model, money)
+    names, more = filters.by.split(","), [*columns_of(filters.model, money), *influence_columns(filters)]
     header = [*(["model"] if filters.model == "all" else []), *names, *figures, *more]
     return as_csv(header, (cells for model, each in models.items() for cells in _cells(model, each, [names, more], money, filters)))
 
@@ -71,10 +76,17 @@ def _cells(
     model: str, answer: Answer, columns: Sequence[Sequence[str]], money: str | None, filters: AttributionFilters
 ) -> Iterable[list[object]]:
     names, more = columns
-    for row in answer["rows"]:
-        texts = [*([model] if filters.model == "all" else []), *(row[name] for name in names)]
+    for row in (*answer["rows"], *_uncredited(answer, names)):
+        texts = [*([model] if filters.model == "all" else []), *(row.get(name) for name in names)]
         amount = [Decimal(row[money]), answer["currency"]] if money else []
-        yield [*texts, counted(row["conversions"]), *amount, *(None if row[name] is None else Decimal(str(row[name])) for name in more)]
+        yield [*texts, counted(row["conversions"]), *amount, *(None if row.get(name) is None else Decimal(str(row[name])) for name in more)]
+
+
+def _uncredited(answer: Answer, names: Sequence[str]) -> Iterable[Answer]:
+    """A row for each reason why no touch earned something. Money in another currency is in no total, so it has none."""
+    for reason, each in answer["totals"]["uncredited"]["reasons"].items():
+        if reason != "unconverted":
+            yield {names[0]: f"(uncredited: {reason})"} | each
 
 
 def _heading(site: Site, filters: AttributionFilters, model: str) -> Answer:

@@ -57,7 +57,8 @@ class Figures:
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """RFC 4180 text. Texts that a spreadsheet would run as formulas get an apostrophe in front.
 
-    Numbers must come as int, float or Decimal: they are written as they are, so that negative ones stay numbers.
+    Numbers must come as int, float or Decimal: they are written as they are, so that negative ones stay numbers. What is true
+    or false is written as in JSON.
     """
     written = io.StringIO()
     writer = csv.writer(written)
@@ -69,4 +70,6 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _harmless(cell: object) -> object:
     if isinstance(cell, str) and cell.lstrip(" \u00a0").startswith(_STARTS_A_FORMULA):
         return "'" + cell
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
     return f"{cell:f}" if isinstance(cell, Decimal) else cell

@@ -36,6 +36,7 @@ async def funnel(connection: AsyncConnection, site: Site, filters: FunnelFilters
     names, grouped = filters.grouping(site)
     (totals,) = await _rows(connection, parameters, (), stages, (), conditions)
     return {
+        "counts": "people",
         "by": filters.by,
         **filters.sliced_by,
         "from": filters.from_day and filters.from_day.isoformat(),

@@ -10,11 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 from app.reports import overlap as overlap_report
 from app.reports import path_length as path_length_report
 from app.reports import paths as paths_report
+from app.reports import sourced as sourced_report
 from app.reports import time_lag as time_lag_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
 from app.reports.overlap import OverlapFilters
 from app.reports.path_length import PathLengthFilters
 from app.reports.paths import PathFilters
+from app.reports.sourced import SourcedFilters
 from app.reports.time_lag import TimeLagFilters
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -52,3 +54,11 @@ async def report_overlap(request: Request, site: ReadingSite, filters: Annotated
     async with snapshot(request) as connection:
         answer = await overlap_report.overlap(connection, site, filters, datetime.now(UTC))
     return csv_file(overlap_report.as_table(answer), "overlap") if filters.format == "csv" else answer
+
+
+@router.get("/sourced", summary="Sourced by marketing, sales or partners", response_model=None)
+async def report_sourced(request: Request, site: ReadingSite, filters: Annotated[SourcedFilters, Query()]) -> dict[str, Any] | Response:
+    """Who brought the conversions, by the channel of the first touch in reach; the rows add up to the total."""
+    async with snapshot(request) as connection:
+        answer = await sourced_report.sourced(connection, site, filters, datetime.now(UTC))
+    return csv_file(sourced_report.as_table(answer), "sourced") if filters.format == "csv" else answer

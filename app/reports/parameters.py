@@ -150,9 +150,7 @@ def grouping(by: str, site: Site, allowed: Iterable[Property] | None = None) -> 
     known = site_has if allowed is None else {each.name: each for each in allowed}
     names = tuple(by.split(","))
     if unknown := [name for name in names if name not in DIMENSIONS and name not in known]:
-        raise Unprocessable(
-            f"by: unknown grouping {unknown[0][:40]!r}; allowed, several with commas: {', '.join([*DIMENSIONS, *known])}."
-        )
+        raise Unprocessable(f"by: unknown grouping {unknown[0][:40]!r}; allowed, several with commas: {', '.join([*DIMENSIONS, *known])}.")
     return names, tuple(known[name] for name in names if name not in DIMENSIONS)
 
 
@@ -209,6 +207,11 @@ class CreditFilters(Filters):
     )
     by: SlicedGrouping = Field(
         "channel", description=f"Any of {', '.join(DIMENSIONS)}, and properties as in `filter`, several with commas."
+    )
+    influenced: bool = Field(
+        False,
+        description="Show for each row also the conversions with at least one touch of it, `influenced_conversions` and "
+        "`influenced_amount`, which do not add up. It looks at every touch, so it takes longer.",
     )
     format: Format = "json"
 

@@ -33,19 +33,10 @@ def paths(question: Question, shape: Shape) -> Select[Any]:
     """A row a path, the most conversions first: at most `:limit`.
 
     `millionths` and `minor` of those who converted, and `others`, how many non-converting journeys went the same way. Of all
-    paths, shown or not, `all_paths` is the number; `all_millionths`, `all_minor` and `all_others` are the sums. Reads what
-    `touches_of_sides` and `touches_without_conversion` read.
+    paths, shown or not, `all_paths` is the number; `all_millionths`, `all_minor` and `all_others` are the sums. Nobody is
+    counted among `others` unless `knows_others`. Reads what `touches_of_sides` and `touches_without_conversion` read.
     """
-    over = sides(question)
-    converting = _texts(question, touches_of_sides(question, over), shape, "converting")
-    other = _texts(question, touches_without_conversion(question), shape, "other")
-    zero = literal(0, BigInteger)
-    every = union_all(
-        select(converting.c.path, over.c.millionths, own_minor(over.c).label("minor"), zero.label("others")).join_from(
-            over, converting, converting.c.journey == over.c.side
-        ),
-        select(other.c.path, zero, zero, func.count()).group_by(other.c.path),
-    ).cte("journeys_of_paths")
+    every = union_all(*_journeys(question, shape)).cte("journeys_of_paths")
     others = cast(func.sum(every.c.others), BigInteger).label("others")
     counted = select(every.c.path, *summed(every.c), others).group_by(every.c.path).cte("counted_paths")
     row = counted.c
@@ -53,6 +44,24 @@ def paths(question: Question, shape: Shape) -> Select[Any]:
     every_one = [func.count().over().label("all_paths"), *sums]
     order = (row.millionths.desc(), row.minor.desc(), row.others.desc(), bytewise(row.path))
     return select(*row, *every_one).order_by(*order).limit(bindparam("limit", type_=Integer))
+
+
+def knows_others(question: Question) -> bool:
+    """Whether it can be told who did not convert: not of an earlier moment (touches have no history), nor where properties of
+    deals or conversions filter (those who have none cannot be filtered likewise)."""
+    return question.as_of is None and not question.conditions
+
+
+def _journeys(question: Question, shape: Shape) -> list[Select[Any]]:
+    """A row a side, and a row a path of those who did not convert: `path`, `millionths`, `minor`, `others`."""
+    over, zero = sides(question), literal(0, BigInteger)
+    converting = _texts(question, touches_of_sides(question, over), shape, "converting")
+    figures = [over.c.millionths, own_minor(over.c).label("minor"), zero.label("others")]
+    converted = select(converting.c.path, *figures).join_from(over, converting, converting.c.journey == over.c.side)
+    if not knows_others(question):
+        return [converted]
+    other = _texts(question, touches_without_conversion(question), shape, "other")
+    return [converted, select(other.c.path, zero, zero, func.count()).group_by(other.c.path)]
 
 
 def _texts(question: Question, touches: CTE, shape: Shape, name: str) -> CTE:

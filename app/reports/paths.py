@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.question import MILLION
+from app.reports.as_of import site_then
 from app.reports.figures import Figures
 from app.reports.freshness import freshness
 from app.reports.heading import heading
 from app.reports.parameters import MONEY_OF_KIND, Filters, Format, check_kind
-from app.reports.path_queries import CUT, SEPARATOR, Shape, paths
+from app.reports.path_queries import CUT, SEPARATOR, Shape, knows_others, paths
 from app.reports.tables import table_of
 from app.reports.totals import figures, totals
 from app.sites.site import Site
@@ -34,19 +35,21 @@ class PathFilters(Filters):
 
 async def top_paths(connection: AsyncConnection, site: Site, filters: PathFilters, now: datetime) -> dict[str, Any]:
     """The report. Unprocessable if there is no such conversion."""
+    site = await site_then(connection, site, filters.as_of, now)
     question = filters.question(site)
     await check_kind(connection, site, filters.conversion)
     statement = paths(question, Shape(filters.by, filters.collapse, filters.longest))
     found = (await connection.execute(statement, {**question.parameters, "limit": filters.limit})).mappings().all()
     ledger = (await connection.execute(ledger_by_reason(question), question.parameters)).mappings().all()
     money, currency = MONEY_OF_KIND.get(filters.conversion), site.settings.currency
-    return {
+    answer = {
         **heading(site, filters, by=filters.by, collapse=filters.collapse),
         "rows": [_row(row, money, currency) for row in found],
         "rest": _rest(found, money, currency),
         "totals": totals(ledger, money, currency) | {"non_converting": found[0]["all_others"] if found else 0},
         **(await freshness(connection, site, now)).as_dict(),
     }
+    return answer if knows_others(question) else _without_others(answer)
 
 
 def as_table(answer: dict[str, Any]) -> str:
@@ -72,3 +75,10 @@ def _rest(found: Sequence[RowMapping], money: str | None, currency: str) -> dict
     sums = {name: (found[0][f"all_{name}"] if found else 0) - sum(row[name] for row in found) for name in ("millionths", "minor", "others")}
     paths_left = found[0]["all_paths"] - len(found) if found else 0
     return {"paths": paths_left, **Figures(sums["millionths"], sums["minor"]).as_dict(money, currency), "non_converting": sums["others"]}
+
+
+def _without_others(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer where nobody can say who did not convert: unknown, not none."""
+    unknown = {"non_converting": None}
+    rows = [row | unknown | {"conversion_rate": None} for row in answer["rows"]]
+    return answer | {"rows": rows, "rest": answer["rest"] | unknown, "totals": answer["totals"] | unknown}

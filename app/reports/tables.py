@@ -9,17 +9,25 @@ from typing import Any
 from app.reports.figures import as_csv, as_text
 from app.reports.parameters import MONEY_OF_KIND
 
+_AMOUNTS = frozenset({"influenced_amount", "pipeline_now"})
+"""Further columns that are money, and so are written as numbers."""
+
 
 def table_of(answer: dict[str, Any], names: Sequence[str], more: Sequence[str] = ()) -> str:
     """An answer's `rows`: the columns `names`, then conversions, money and its currency, then the columns `more`."""
     money = MONEY_OF_KIND.get(answer["conversion"])
     header = [*names, "conversions", *([money, "currency"] if money else []), *more]
-    return as_csv(header, (_cells(row, names, more, money, answer["currency"]) for row in answer["rows"]))
+    return as_csv(header, (cells_of(row, names, more, money, answer["currency"]) for row in answer["rows"]))
 
 
-def _cells(row: dict[str, Any], names: Sequence[str], more: Sequence[str], money: str | None, currency: str) -> list[object]:
+def cells_of(row: dict[str, Any], names: Sequence[str], more: Sequence[str], money: str | None, currency: str) -> list[object]:
+    """One row: its names, conversions, money and currency, and the columns `more`."""
     amount = [Decimal(row[money]), currency] if money else []
-    return [*(row[name] for name in names), counted(row["conversions"]), *amount, *(row[name] for name in more)]
+    return [*(row[name] for name in names), counted(row["conversions"]), *amount, *(_cell(row, name) for name in more)]
+
+
+def _cell(row: dict[str, Any], name: str) -> object:
+    return Decimal(row[name]) if name in _AMOUNTS and row[name] is not None else row[name]
 
 
 def counted(conversions: float) -> Decimal:

@@ -7,15 +7,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from app.attribution.question import Question
-from tests.attribution.ledgers import SECOND, Conversion, Touched
+from tests.attribution.ledgers import Conversion, Touched
+from tests.attribution.witness import in_reach
 
 Name = TypeVar("Name", bound=Hashable)
-
-
-def in_reach(conversion: Conversion, question: Question) -> list[Touched]:
-    """The touches that the question looks at."""
-    recent = [touch for touch in conversion.touches if touch.age <= question.lookback_seconds * SECOND]
-    return [touch for touch in recent if not (question.exclude_direct and touch.channel == "Direct")]
 
 
 def figures(conversion: Conversion, question: Question) -> tuple[int, int] | None:

@@ -75,8 +75,14 @@ async def store(database: Database, conversions: Iterable[Conversion], tracking_
     for number, conversion in enumerate(conversions):
         key = {"site_id": "default", "kind": "customer", "holder_id": "generic", "fact_id": f"d{number}"}
         rows[tables.conversions].append(
-            {**key, "occurred_at": conversion.occurred_at, "currency": conversion.currency, "has_people": conversion.has_people,
-             "lead_at": _before(conversion, conversion.lead_age), "opportunity_at": _before(conversion, conversion.opportunity_age)}
+            {
+                **key,
+                "occurred_at": conversion.occurred_at,
+                "currency": conversion.currency,
+                "has_people": conversion.has_people,
+                "lead_at": _before(conversion, conversion.lead_age),
+                "opportunity_at": _before(conversion, conversion.opportunity_age),
+            }
         )
         rows[tables.journeys].append({**key, "first_touched_at": conversion.first_touched_at, "touches_left_out": 0})
         rows[tables.ledger_entries] += [

@@ -94,7 +94,11 @@ EDGES: list[tuple[str, Conversion, dict[str, tuple[int, int]]]] = [
     ("time_decay", journey("Email", "Referral", days=(3, 3)), {"Referral": (500_000, 5_000), "Email": (500_000, 5_000)}),
     *[(model, MILESTONES, expected) for model, expected in OF_MILESTONES.items()],
     # No lead: what is left keeps its proportions.
-    ("u_shaped", journey("Email", "Direct", "Referral"), {"Email": (666_667, 6_667), "Direct": (166_667, 1_667), "Referral": (166_666, 1_666)}),
+    (
+        "u_shaped",
+        journey("Email", "Direct", "Referral"),
+        {"Email": (666_667, 6_667), "Direct": (166_667, 1_667), "Referral": (166_666, 1_666)},
+    ),
     ("w_shaped", journey("Email", "Direct"), {"Email": (750_000, 7_500), "Direct": (250_000, 2_500)}),
     # A lead before any touch in reach is a missing one; one at the instant of a touch is held by it.
     ("u_shaped", journey("Email", "Direct", lead_age=2 * DAY + 1), {"Email": (666_667, 6_667), "Direct": (333_333, 3_333)}),

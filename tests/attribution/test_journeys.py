@@ -11,16 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Select
 
+from app.attribution.influence import influenced_by
 from app.attribution.journeys import conversions_by_length
 from app.attribution.question import Question
 from app.db import Database
 from app.reports.overlap_queries import labels_of_journeys, pairs_of_labels
 from app.reports.path_queries import CUT, SEPARATOR, Shape, paths
+from app.reports.sourced import conversions_by_first_channel
 from app.reports.time_lag import BUCKETS, conversions_by_lag, lag_quantiles
 from app.sites.site import Site
-from tests.attribution.journey_witness import figures, in_reach, summed_by
+from tests.attribution.journey_witness import figures, summed_by
 from tests.attribution.ledgers import DAY, Conversion, Touched, store, store_labels
 from tests.attribution.test_credit import CHANNELS, conversions, questions
+from tests.attribution.witness import in_reach
 
 pytestmark = pytest.mark.anyio
 
@@ -121,3 +124,14 @@ async def test_overlap_equals_that_in_python(database: Database, stored: list[Co
     assert {row.label: (row.millionths_alone, row.minor_alone) for row in found} == {
         channel: expected.get(channel, (0, 0)) for channel in by_channel
     }
+
+
+@given(st.lists(conversions, max_size=6), questions)
+async def test_influence_and_first_channels_equal_those_in_python(database: Database, stored: list[Conversion], asked: Question) -> None:
+    await store(database, stored)
+    influenced = summed_by(stored, asked, lambda touches: [touch.channel for touch in touches])
+    assert await sums(database, influenced_by(asked, ("channel",)), asked) == influenced
+    by_two = await sums(database, influenced_by(asked, ("channel", "landing_page")), asked)
+    assert by_two == {(channel, "(none)"): each for channel, each in influenced.items()}
+    first = summed_by(stored, asked, lambda touches: [touches[0].channel if touches else None])
+    assert await sums(database, conversions_by_first_channel(asked), asked) == first

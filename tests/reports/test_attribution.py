@@ -87,6 +87,31 @@ async def test_csv_has_no_cell_that_runs(client: httpx.AsyncClient) -> None:
         "Email,1.4,40.00,USD",
         "Direct,0.4,40.00,USD",
         "'=cmd(),0.2,20.00,USD",
+        "(uncredited: no_contact),1,0.07,USD",
+    ]
+
+
+async def test_influence_does_not_add_up_and_says_so(client: httpx.AsyncClient) -> None:
+    answer = (
+        await client.get(PATH, headers=READER, params={"influenced": "true", "model": "first_touch", "exclude_direct": "true"})
+    ).json()
+    assert answer["not_additive"] == ["influenced_conversions", "influenced_amount"]
+    assert answer["rows"] == [
+        {"channel": "Email", "conversions": 2, "revenue": "100.00", "influenced_conversions": 2, "influenced_amount": "100.00"},
+        {"channel": "=cmd()", "conversions": 0, "revenue": "0.00", "influenced_conversions": 1, "influenced_amount": "100.00"},
+    ]
+    leads = (await client.get(PATH, headers=READER, params={"influenced": "true", "conversion": "lead"})).json()
+    assert leads["not_additive"] == ["influenced_conversions"]
+
+
+async def test_csv_of_several_dimensions_and_influence_adds_up(client: httpx.AsyncClient) -> None:
+    params = {"format": "csv", "model": "last_touch", "by": "source,channel", "influenced": "true"}
+    assert (await client.get(PATH, headers=READER, params=params)).text.splitlines() == [
+        "source,channel,conversions,revenue,currency,influenced_conversions,influenced_amount",
+        "direct,Direct,1,100.00,USD,1,100.00",
+        "email,Email,1,0.00,USD,2,100.00",
+        "'=cmd(),'=cmd(),0,0.00,USD,1,100.00",
+        "(uncredited: no_contact),,1,0.07,USD,,",
     ]
 
 

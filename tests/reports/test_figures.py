@@ -42,6 +42,7 @@ def test_a_text_that_could_run_gets_an_apostrophe(text: str) -> None:
 
 def test_other_cells_stay_as_they_are() -> None:
     assert as_csv(["a", "b", "c"], [["x,y", Decimal("-5.00"), None]]) == 'a,b,c\r\n"x,y",-5.00,\r\n'
+    assert as_csv(["a", "b"], [[True, False]]) == "a,b\r\ntrue,false\r\n"
 
 
 def test_figures_add_up_and_show_money_only_where_there_is_any() -> None:
