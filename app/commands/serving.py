@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ _WIDTH_ON_PAPER = 120
 
 def serve_until_stopped(host: str, port: int, *, run_pipeline: bool) -> None:
     """`closedloop serve`."""
+    # Read when numpy is first imported. A thread for each core would take from ingestion what small matrices cannot use.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     configured = settings()
     configure_logs(configured.log_level)
     try:

@@ -46,7 +46,7 @@ async def attribution(connection: AsyncConnection, site: Site, filters: Attribut
         credit = await connection.execute(credit_by(question, model, names), question.parameters)
         answers[model] = {**_heading(site, filters, model), "rows": _rows(credit.mappings(), site, filters), **shared}
     refused = {}
-    for model, found in (await estimates(connection, question, filters)).items():
+    for model, found in (await estimates(connection, question, filters, (site.settings_version, shared["as_of"]))).items():
         if isinstance(found, str):
             refused[model] = found
         else:

@@ -14,6 +14,7 @@ from app.attribution.question import Question
 from app.money import as_decimal_text
 from app.reports.figures import Figures, as_number
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters
+from app.reports.remembered import Remembered
 from app.sites.site import Site
 
 if TYPE_CHECKING:
@@ -24,12 +25,29 @@ _ROWS_AT_ONCE = 20_000
 _PLACES = 6
 
 
-async def estimates(connection: AsyncConnection, question: Question, filters: AttributionFilters) -> dict[str, Estimate | str]:
-    """By each data-driven model that is asked for: its estimate, or why there is none."""
+async def estimates(
+    connection: AsyncConnection, question: Question, filters: AttributionFilters, state: tuple[int, object]
+) -> dict[str, Estimate | str]:
+    """By each data-driven model that is asked for: its estimate, or why there is none.
+
+    `state` is the version of the settings and the moment since which figures have not changed: while both are the same,
+    the answer is. Without such a moment nothing is remembered.
+    """
     if not filters.data_driven:
         return {}
-    names, journeys = await _journeys(connection, question, filters.by)
-    return {model: await asyncio.to_thread(_estimate, model, names, journeys, filters) for model in filters.data_driven}
+    remembered = Remembered.of(connection)
+    async with remembered.turn:
+        keys = {
+            model: (model, filters.by, filters.order, filters.seed, filters.resamples, question, state) for model in filters.data_driven
+        }
+        found = {model: remembered.get(question.site_id, key) for model, key in keys.items()}
+        if missing := [model for model, answer in found.items() if answer is None]:
+            names, journeys = await _journeys(connection, question, filters.by)
+            for model in missing:
+                found[model] = await asyncio.to_thread(_estimate, model, names, journeys, filters)
+                if state[1] is not None:
+                    remembered.keep(question.site_id, keys[model], found[model])
+    return found
 
 
 def _estimate(model: str, names: Sequence[str], journeys: Journeys, filters: AttributionFilters) -> Estimate | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from app.db import Database
 from app.reports.attribution import attribution
@@ -17,7 +19,7 @@ from app.reports.parameters import AttributionFilters
 from app.sites.site import Site
 from tests.attribution.ledgers import DAY, Conversion, Entry, Touched, store, store_labels
 from tests.attribution.test_credit import conversions
-from tests.reports.story import READER, get
+from tests.reports.story import READER, form, get, tell, visit, won
 
 pytestmark = pytest.mark.anyio
 
@@ -155,3 +157,29 @@ async def test_an_explanation_says_that_no_touch_is_credited(database: Database,
     answer = await get(client, f"/v1/conversions/{found}/explain", model="markov")
     assert "credits rows of a report, not touches" in answer["in_words"]
     assert [touch["conversions"] for touch in answer["touches"]] == [0]
+
+
+async def test_an_answer_is_computed_once_until_something_changes(database: Database, client: httpx.AsyncClient) -> None:
+    async def read_journeys(*answers: Any) -> int:
+        """How often the journeys were read while the answers were awaited."""
+        seen = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            seen.append("spelled" in statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        await asyncio.gather(*answers)
+        event.remove(Engine, "before_cursor_execute", note)
+        return sum(seen)
+
+    def markov(**more: Any) -> Any:
+        return get(client, PATH, model="markov", **more)
+
+    await tell(client, database, visit("v1", 1), form("v1", 1, "ada@example.com"), won("d1", 2, "10.00", "ada@example.com"))
+    assert await read_journeys(markov(), markov()) == 2
+    assert await read_journeys(markov(), get(client, PATH, model="all")) == 2
+    assert await read_journeys(markov(), get(client, PATH, model="all")) == 0
+    assert await read_journeys(markov(seed=2), markov(exclude_direct=True)) == 4
+    await tell(client, database, won("d2", 3, "5.00", "ada@example.com"))
+    assert await read_journeys(markov()) == 2
+    assert (await markov())["converting"] == 2
