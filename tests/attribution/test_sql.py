@@ -14,6 +14,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from app.attribution.credit import credit_by, credit_of_touches
 from app.attribution.ledger import ledger_by_reason
+from app.attribution.observed_queries import converting_journeys, non_converting_journeys
 from app.sites.properties import CUSTOMER, Condition, Property
 from tests.attribution.ledgers import DAY, NOON, question
 
@@ -25,6 +26,8 @@ STATEMENTS = {
     "credit_of_touches_position_based": credit_of_touches(question(conversion=("generic", "d1"), has_money=False), "position_based"),
     "credit_by_properties_first_touch": credit_by(question(grouped=SOME), "first_touch", ["channel", *(each.name for each in SOME)]),
     "ledger_by_reason": ledger_by_reason(INTERVAL),
+    "converting_journeys": converting_journeys(INTERVAL, "channel"),
+    "non_converting_journeys": non_converting_journeys(INTERVAL, "campaign"),
     "ledger_by_reason_of_new_customers": ledger_by_reason(question(conditions=(Condition(CUSTOMER, ("new",)),))),
 }
 DIALECTS: dict[str, Dialect] = {
