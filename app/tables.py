@@ -702,6 +702,7 @@ deal_companies = _table(
     _id("company_space", "Empty where an e-mail domain names the company; else the deal's space, whose CRM company it is."),
     _id("company", "The domain, or the CRM's ID of the company."),
     _flag("is_crowded", "More than 1,000 addresses or contacts of it are known: none of them shares the journey."),
+    _run(),
     Index("ix_deal_companies__company", "site_id", "company", "company_space"),
 )
 

@@ -8,7 +8,7 @@ Every statement is for one site and takes the parameters of `Question.parameters
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import CTE, BigInteger, Select, cast, func, literal, or_, select
@@ -30,16 +30,25 @@ def credit_rows(question: Question, model: str, carried: Sequence[str] = ("origi
     time in every window.
     Touches without weight have no row. Reads what `sides` and `reached` read.
     """
-    over = sides(question)
-    weight, looked_at = weight_of(question.model(model))
-    touches = reached(question, over, carried, looked_at)
-    kept = ("side", "position", "direction", *carried)
-    quantities = ("millionths", "magnitude") if question.has_money else ("millionths",)
-    weighted = select(*(touches.c[name] for name in (*kept, *quantities)), weight.label("weight")).select_from(touches).cte("weighted")
-    parts = split(weighted, ("side", "direction", "position", *carried), quantities)
+    weighted = weighted_touches(question, model, sides(question), carried)
+    parts = split(weighted, ("side", "direction", "position", *carried), quantities(question))
     minor = parts.c.direction * parts.c.magnitude if question.has_money else literal(0, BigInteger)
     columns = [parts.c.side, *(parts.c[name] for name in carried)]
     return select(*columns, parts.c.millionths, minor.label("minor")).cte("credit")
+
+
+def quantities(question: Question) -> tuple[str, ...]:
+    """What is split: `millionths` of a conversion, and the `magnitude` of its money where it has any."""
+    return ("millionths", "magnitude") if question.has_money else ("millionths",)
+
+
+def weighted_touches(question: Question, model: str, over: CTE, carried: Sequence[str], shown: Collection[str] = ()) -> CTE:
+    """A row a touch in reach of a side, with its `weight` (0: it gets nothing), what is to be split, what is `carried`, and the
+    fields of `Touch` that are to be `shown`. Reads what `reached` reads."""
+    weight, looked_at = weight_of(question.model(model))
+    touches = reached(question, over, carried, {*looked_at, *shown})
+    kept = ("side", "position", "direction", *carried, *quantities(question), *shown)
+    return select(*(touches.c[name] for name in kept), weight.label("weight")).select_from(touches).cte("weighted")
 
 
 def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:
@@ -69,11 +78,3 @@ def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:
         .having(or_(millionths != 0, minor != 0))
         .order_by(millionths.desc(), minor.desc(), *(bytewise(key) for key in keys))
     )
-
-
-def credit_of_touches(question: Question, model: str) -> Select[Any]:
-    """A row a touch of one conversion: its ID, `millionths` and `minor`, over all entries of the ledger."""
-    keys = ("touch_visitor_id", "touch_event_id")
-    credit = credit_rows(question, model, keys)
-    sums = [cast(func.sum(credit.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
-    return select(*(credit.c[name] for name in keys), *sums).group_by(*(credit.c[name] for name in keys))

@@ -61,7 +61,8 @@ def _stood(entries: FromClause, moment: str) -> ColumnElement[bool]:
 def sides(question: Question) -> CTE:
     """A row a side of a ledger entry: what is to be split over the touches of its conversion.
 
-    `millionths` of a conversion; `magnitude` of money in minor units, and the `direction` (1 or −1) in which it counts;
+    Which `entry`, and by its `sign` which side (1: after it, −1: before it); `millionths` of a conversion; `magnitude` of money
+    in minor units, and the `direction` (1 or −1) in which it counts;
     `currency` and `is_convertible`, whether it is the site's own; the times of the conversion and its milestones. A side
     is named by a bare number, which sorts faster than a key of three texts. And a column for each property that is grouped by.
     Reads `ledger_entries` as `counted` says, and `conversions` by primary key.
@@ -74,7 +75,8 @@ def sides(question: Question) -> CTE:
     return (
         select(
             func.row_number().over().label("side"),
-            *(entry[name] for name in KEY),
+            *(entry[name] for name in (*KEY, "entry")),
+            signs.c.sign,
             *(conversion[name] for name in ("occurred_at", "lead_at", "opportunity_at")),
             conversion.has_people,
             conversion.currency,

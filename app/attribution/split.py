@@ -17,9 +17,20 @@ def split(weighted: CTE, kept: Sequence[str], quantities: Sequence[str]) -> CTE:
 
     `weighted` has a row a touch of a side: `side`, `position`, `weight`, the quantities and what is to be kept.
     """
-    ranked = _ranked(_shared(_totalled(weighted), kept, quantities), kept, quantities)
-    parts = [(ranked.c[f"{name}_share"] + _left_over_unit(ranked, name)).label(name) for name in quantities]
+    ranked = shares(weighted, kept, quantities)
+    parts = [(ranked.c[f"{name}_share"] + left_over_unit(ranked, name)).label(name) for name in quantities]
     return select(*(ranked.c[name] for name in kept), *parts).cte("split")
+
+
+def shares(weighted: CTE, kept: Sequence[str], quantities: Sequence[str]) -> CTE:
+    """A row a touch with a weight, before the left-over units are given out: what is `kept` (the `total` of the weights may be),
+    and of each of the `quantities` its `…_share`, its `…_claim` to a unit, how many units are `…_left`, and its `…_rank` for them."""
+    return _ranked(_shared(_totalled(weighted), kept, quantities), kept, quantities)
+
+
+def left_over_unit(ranked: CTE, name: str) -> ColumnElement[int]:
+    """1 where a touch gets one of the units that are left, else 0."""
+    return case((ranked.c[f"{name}_rank"] <= ranked.c[f"{name}_left"], 1), else_=0)
 
 
 def _totalled(weighted: CTE) -> CTE:
@@ -43,9 +54,5 @@ def _ranked(shared: CTE, kept: Sequence[str], quantities: Sequence[str]) -> CTE:
         share, claim = shared.c[f"{name}_share"], shared.c[f"{name}_claim"]
         left = shared.c[name] - cast(func.sum(share).over(partition_by=shared.c.side), BigInteger)
         rank = func.row_number().over(partition_by=shared.c.side, order_by=(claim.desc(), shared.c.position))
-        columns += [share, left.label(f"{name}_left"), rank.label(f"{name}_rank")]
+        columns += [share, claim, left.label(f"{name}_left"), rank.label(f"{name}_rank")]
     return select(*columns).cte("ranked")
-
-
-def _left_over_unit(ranked: CTE, name: str) -> ColumnElement[int]:
-    return case((ranked.c[f"{name}_rank"] <= ranked.c[f"{name}_left"], 1), else_=0)

@@ -12,6 +12,7 @@ from app.attribution.joins import DIRECT, KEY, dimension
 from app.attribution.ledger import counted
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
+from app.collect.origins import Origin
 
 LABELS = ("channel", "source", "medium", "campaign", "term", "content", "referrer")
 """Dimensions that an origin's label gives."""
@@ -168,17 +169,19 @@ def _named(columns: Any) -> list[ColumnElement[bool]]:
 
 
 def touches_of_conversion(question: Question) -> Select[Any]:
-    """A row a touch of the conversion's whole journey, in order: its labels, its page, whose span it lies in, whether it is in
-    the look-back (`is_recent`), there and not too late for `touches_until` (`is_in_time`), and whether it is Direct.
+    """A row a touch of the conversion's whole journey, in order: its labels, its origin as sent, its page, whose span it lies in,
+    whether it is in the look-back (`is_recent`), there and not too late for `touches_until` (`is_in_time`), and whether it is Direct.
 
     Index: the primary keys of all that it reads.
     """
     touches, conversions, labels = (question.rows(table) for table in (tables.journey_touches, tables.conversions, tables.origin_labels))
     touch, conversion, label, event, span = touches.c, conversions.c, labels.c, tables.events.c, tables.visitor_spans.c
+    origin = tables.origins.c
     any_channel = replace(question, exclude_direct=False)
     joined = (
         touches.join(conversions, _same(conversion, touch))
         .outerjoin(labels, and_(_site(label), label.origin_id == touch.origin_id))
+        .outerjoin(tables.origins, and_(_site(origin), origin.origin_id == touch.origin_id))
         .outerjoin(tables.events, and_(_site(event), event.visitor_id == touch.touch_visitor_id, event.event_id == touch.touch_event_id))
         .outerjoin(
             tables.visitor_spans,
@@ -198,6 +201,7 @@ def touches_of_conversion(question: Question) -> Select[Any]:
             *(dimension(name, labels).label(name) for name in LABELS),
             dimension("landing_page").label("landing_page"),
             label.rule,
+            *(origin[name].label(f"origin_{name}") for name in Origin._fields),
             event.type,
             span.person_id,
             is_in_reach(replace(any_channel, touches_until="close"), conversion).label("is_recent"),
@@ -208,34 +212,6 @@ def touches_of_conversion(question: Question) -> Select[Any]:
         .where(_site(touch), *_named(touch))
         .order_by(touch.position)
     )
-
-
-def cap_of_conversion(question: Question) -> Select[Any]:
-    """At most one row: how many touches the cap left out of the conversion's journey."""
-    journey = question.rows(tables.journeys).c
-    return select(journey.touches_left_out).where(_site(journey), *_named(journey))
-
-
-def evidence_of_conversion(question: Question) -> Select[Any]:
-    """A row a span of a visitor of the conversion's people, begun by the conversion: the fact that ties the visitor to the person.
-
-    `is_event` tells an event of that visitor from a CRM fact. Index: `ix_visitor_spans__person`, the primary key of `events`.
-    """
-    people, conversions = question.rows(tables.conversion_people), question.rows(tables.conversions)
-    person, span, conversion = people.c, tables.visitor_spans.c, conversions.c
-    return (
-        select(span.visitor_id, span.person_id, span.starts_at, span.ends_at, span.fact_id, span.link_id, _is_event(span).label("is_event"))
-        .select_from(people)
-        .join(conversions, _same(conversion, person))
-        .join(tables.visitor_spans, and_(_site(span), span.person_id == person.person_id))
-        .where(_site(person), *_named(person), span.starts_at <= conversion.occurred_at)
-        .order_by(span.person_id, span.starts_at, span.visitor_id)
-    )
-
-
-def _is_event(span: Any) -> ColumnElement[bool]:
-    event = tables.events.c
-    return exists().where(_site(event), event.visitor_id == span.visitor_id, event.event_id == span.fact_id)
 
 
 def channels(question: Question) -> Select[Any]:

@@ -1,8 +1,8 @@
-"""Why one conversion's credit lies where it does: down to the touch, the rule and the fact that tied a browser to a person."""
+"""Why one conversion's credit lies where it does: down to the touch, the rule, the arithmetic, and what tied a browser to a person."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -10,33 +10,28 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import ids
-from app.attribution.credit import credit_of_touches
+from app.attribution.arithmetic import arithmetic_of_touches
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.models import DATA_DRIVEN
 from app.attribution.question import Question
+from app.collect.origins import Origin
 from app.errors import NotFound
+from app.identity.concerned_deals import BY_DOMAIN
+from app.money import as_decimal_text
+from app.reports import arithmetic
 from app.reports import conversion_queries as queries
+from app.reports import explanation_queries as behind
+from app.reports.arithmetic import Credited
 from app.reports.conversions import described, key_of, people_by_conversion
-from app.reports.figures import Figures, as_rfc3339, as_text
+from app.reports.evidence import ties_of_conversion
+from app.reports.explanation_words import in_words
+from app.reports.figures import as_number, as_rfc3339
 from app.reports.heading import about_model
 from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, Filters, ModelName, check_model
 from app.sites.site import Site
+from app.touches import rules_in_words
 
 _LABELS = (*queries.LABELS, "landing_page")
-
-REASONS_IN_WORDS = {
-    "no_contact": "the deal names no contact, so nobody's touches can be credited",
-    "before_tracking_began": "it happened before the first visit to the site was recorded",
-    "no_touch": "none of its people was ever seen on the site before it",
-    "outside_lookback": "every touch lies further back than the look-back",
-    "no_milestone": "it has no milestone of the kind up to which touches were asked for",
-    "after_milestone": "every touch in the look-back came after the milestone up to which touches were asked for",
-    "only_direct": "every touch in the look-back is Direct, which was excluded",
-}
-
-_CREDITS_NO_TOUCH = (
-    "credits rows of a report, not touches: it is computed from all journeys at once, so no part of one conversion is any touch's."
-)
 
 
 class ExplainFilters(Filters):
@@ -57,11 +52,11 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
     parameters = {**question.parameters, **key}
     touches = (await connection.execute(queries.touches_of_conversion(question), parameters)).mappings().all()
     people = await people_by_conversion(connection, question, [row])
-    credit = await _credit(connection, question, filters.model)
+    money = MONEY_OF_KIND.get(row["kind"])
+    credited = await _credited(connection, question, filters.model, money)
     uncredited = await _uncredited(connection, question)
-    reached = [touch for touch in touches if touch["is_in_time"] and not (filters.exclude_direct and touch["is_direct"])]
-    missed = [touch for touch in touches if touch not in reached]
-    shown = [_touch(touch, _milestones(touch, reached, row)) | _earned(touch, credit, row, site) for touch in reached]
+    shown = [_touch(touch, site) | _credit(credited[id_], money, site) for touch in touches if (id_ := _id(touch)) in credited]
+    ties = await ties_of_conversion(connection, question, parameters)
     return {
         "conversion": described(row, next(iter(people.values()), []), site) | _times(row),
         "model": filters.model,
@@ -72,19 +67,23 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
         "currency": site.settings.currency,
         "settings_version": site.settings_version,
         "touches": shown,
-        "left_out": [_touch(touch, []) | {"reason": _why_left_out(touch)} for touch in missed],
-        "left_out_by_cap": await connection.scalar(queries.cap_of_conversion(question), parameters) or 0,
+        "left_out": [_touch(touch, site) | {"reason": _why_left_out(touch)} for touch in touches if _id(touch) not in credited],
+        **await _journey(connection, question, parameters),
         "uncredited": uncredited,
-        "identity": await _identity(connection, question, parameters),
-        "in_words": _in_words(row, filters.model, asked.lookback(site), shown, uncredited),
+        "ledger": await _ledger(connection, question, parameters, row, site),
+        "arithmetic_in_words": arithmetic.IN_WORDS,
+        "identity": ties,
+        "companies": await _companies(connection, question, parameters),
+        "in_words": in_words(row, filters.model, asked.lookback(site), shown, uncredited, ties),
     }
 
 
-async def _credit(connection: AsyncConnection, question: Question, model: str) -> dict[tuple[str, str], Figures]:
-    if model in DATA_DRIVEN:
-        return {}
-    rows = await connection.execute(credit_of_touches(question, model), question.parameters)
-    return {(row.touch_visitor_id, row.touch_event_id): Figures(row.millionths, row.minor) for row in rows}
+async def _credited(connection: AsyncConnection, question: Question, model: str, money: str | None) -> dict[tuple[str, str], Credited]:
+    """What each touch in reach got, by (visitor ID, event ID): of a data-driven model nothing, but the milestones that it holds."""
+    by_rule = "linear" if model in DATA_DRIVEN else model
+    rows = (await connection.execute(arithmetic_of_touches(question, by_rule), question.parameters)).mappings().all()
+    credited = arithmetic.by_touch(rows, money)
+    return {id_: Credited(milestones=touch.milestones) for id_, touch in credited.items()} if model in DATA_DRIVEN else credited
 
 
 async def _uncredited(connection: AsyncConnection, question: Question) -> str | None:
@@ -93,18 +92,30 @@ async def _uncredited(connection: AsyncConnection, question: Question) -> str | 
     return next((row.reason for row in rows), None)
 
 
-def _touch(touch: RowMapping, milestones: list[str]) -> dict[str, Any]:
+def _id(touch: RowMapping) -> tuple[str, str]:
+    return (touch["visitor_id"], touch["event_id"])
+
+
+def _touch(touch: RowMapping, site: Site) -> dict[str, Any]:
+    origin = Origin(*(touch[f"origin_{name}"] or "" for name in Origin._fields))
+    rule = touch["rule"]
     return {
-        "touch_id": ids.public(touch["visitor_id"], touch["event_id"]),
+        "touch_id": ids.public(*_id(touch)),
         "occurred_at": as_rfc3339(touch["occurred_at"]),
         **{name: touch[name] for name in _LABELS},
-        "rule": touch["rule"],
+        "rule": rule,
+        "rule_in_words": rule and rules_in_words.in_words(touch["channel"], rule, origin, site.settings),
+        "origin": rules_in_words.as_sent(origin),
         "type": touch["type"],
         "visitor_id": touch["visitor_id"],
         "event_id": touch["event_id"],
         "person_id": touch["person_id"] and ids.public(touch["person_id"]),
-        "milestones": milestones,
     }
+
+
+def _credit(credited: Credited, money: str | None, site: Site) -> dict[str, Any]:
+    figures = credited.figures.as_dict(money, site.settings.currency)
+    return {"milestones": credited.milestones, **figures, "arithmetic": credited.steps}
 
 
 def _why_left_out(touch: RowMapping) -> str:
@@ -113,61 +124,45 @@ def _why_left_out(touch: RowMapping) -> str:
     return "direct_excluded" if touch["is_in_time"] else "after_milestone"
 
 
-def _earned(touch: RowMapping, credit: dict[tuple[str, str], Figures], row: RowMapping, site: Site) -> dict[str, object]:
-    figures = credit.get((touch["visitor_id"], touch["event_id"]), Figures())
-    return figures.as_dict(MONEY_OF_KIND.get(row["kind"]), site.settings.currency)
-
-
-def _milestones(touch: RowMapping, reached: Sequence[RowMapping], row: RowMapping) -> list[str]:
-    """What the touch is: the first and last in reach, and the last at or before the lead and the opportunity."""
-    found = ["first"] if touch is reached[0] else []
-    for name in ("lead", "opportunity"):
-        moment = row[f"{name}_at"]
-        before = [each for each in reached if moment is not None and each["occurred_at"] <= moment]
-        found += [name] if before and before[-1] is touch else []
-    return found + (["last"] if touch is reached[-1] else [])
-
-
 def _times(row: RowMapping) -> dict[str, str | None]:
     return {name: row[name] and as_rfc3339(row[name]) for name in ("lead_at", "opportunity_at")}
 
 
-async def _identity(connection: AsyncConnection, question: Question, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = (await connection.execute(queries.evidence_of_conversion(question), parameters)).mappings()
-    return [tie(row) for row in rows]
+async def _journey(connection: AsyncConnection, question: Question, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The first touch, also where it lies further back than any look-back, and how many were beyond the cap."""
+    row = (await connection.execute(behind.journey_of_conversion(question), parameters)).one_or_none()
+    first = row and row.first_touched_at
+    return {"left_out_by_cap": row.touches_left_out if row else 0, "first_touched_at": first and as_rfc3339(first)}
 
 
-def tie(span: RowMapping) -> dict[str, Any]:
-    """Which person a visitor was, from when to when, and the fact that says so, as `POST /v1/people/unlink` takes it."""
-    return {
-        "visitor_id": span["visitor_id"],
-        "person_id": ids.public(span["person_id"]),
-        "from": as_rfc3339(span["starts_at"]) if span["starts_at"].year > 1970 else None,
-        "to": as_rfc3339(span["ends_at"]) if span["ends_at"].year < 9999 else None,
-        "because_of": unlinkable(span),
-    }
+async def _ledger(
+    connection: AsyncConnection, question: Question, parameters: Mapping[str, Any], row: RowMapping, site: Site
+) -> list[dict[str, Any]]:
+    """What the touches share: the conversion itself, and each later change of its money (a refund), in the deal's own currency."""
+    currency = row["currency"] or site.settings.currency
+    entries = await connection.execute(behind.ledger_of_conversion(question), parameters)
+    return [
+        {
+            "entry": entry.entry,
+            "occurred_at": as_rfc3339(entry.occurred_at),
+            "counted_at": as_rfc3339(entry.counted_at),
+            "conversions": as_number(entry.counts * 1_000_000),
+            **_money(entry, currency, site, has_money=question.has_money),
+        }
+        for entry in entries
+    ]
 
 
-def unlinkable(fact: RowMapping) -> dict[str, str] | None:
-    """The fact as `unlink` takes it; null for a visitor whom nothing has identified."""
-    if fact["fact_id"] is None:
-        return None
-    return {"visitor_id": fact["visitor_id"], "event_id": fact["fact_id"]} if fact["is_event"] else {"fact_id": fact["fact_id"]}
+def _money(entry: Any, currency: str, site: Site, *, has_money: bool) -> dict[str, Any]:
+    if not has_money:
+        return {}
+    nets = {"before": as_decimal_text(entry.before_minor, currency), "after": as_decimal_text(entry.after_minor, currency)}
+    return {**nets, "currency": currency, "is_converted": currency == site.settings.currency}
 
 
-def _in_words(row: RowMapping, model: str, lookback: int, touches: Sequence[dict[str, Any]], uncredited: str | None) -> str:
-    """Two plain sentences: what happened, and who gets the credit."""
-    what = f"This {row['kind']} conversion happened on {row['occurred_at']:%Y-%m-%d}"
-    if uncredited is not None:
-        return f"{what}. No touch is credited: {REASONS_IN_WORDS[uncredited]}."
-    length = f"{len(touches)} touch{'es' if len(touches) > 1 else ''}"
-    shares = [f"{touch['channel']} {_percent(touch['conversions'])}" for touch in touches if touch["conversions"]]
-    listed = ", ".join(shares[:5]) + (f" and {len(shares) - 5} more" if len(shares) > 5 else "")
-    first, last = touches[0], touches[-1]
-    journey = f"from {first['channel']} on {first['occurred_at'][:10]} to {last['channel']} on {last['occurred_at'][:10]}"
-    gives = _CREDITS_NO_TOUCH if model in DATA_DRIVEN else f"gives {listed} of it."
-    return f"{what}, after {length} within {lookback} days, {journey}. The model {model} {gives}"
-
-
-def _percent(conversions: float) -> str:
-    return f"{as_text(round(conversions * 100 * 1_000_000))} %"
+async def _companies(connection: AsyncConnection, question: Question, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The companies whose people share the journey; of a crowded one, nobody does."""
+    rows = await connection.execute(behind.companies_of_conversion(question), parameters)
+    return [
+        {"domain" if row.company_space == BY_DOMAIN else "company_id": row.company, "is_crowded": row.is_crowded} for row in rows
+    ]

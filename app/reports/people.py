@@ -16,7 +16,7 @@ from app.errors import NotFound, Unprocessable
 from app.money import as_decimal_text
 from app.reports import people_queries as queries
 from app.reports.conversions import parts_of
-from app.reports.explanation import tie, unlinkable
+from app.reports.evidence import tie, unlinkable
 from app.reports.figures import as_rfc3339
 from app.reports.parameters import QueryText, is_text
 from app.sites.site import Site

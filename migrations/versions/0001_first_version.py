@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "57378846"
+revision = "e898b7a2"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1360,6 +1360,13 @@ def upgrade() -> None:
             nullable=False,
             comment="More than 1,000 addresses or contacts of it are known: none of them shares the journey.",
         ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "company_space", "company", name=op.f("pk_deal_companies")),
         comment="The companies of a deal whose people share its journey; empty where the site does not want it (`account_journeys`).",
     )
@@ -1844,6 +1851,53 @@ def upgrade() -> None:
     )
     op.create_index("ix_deals_history__company", "deals_history", ["site_id", "company_id"], unique=False)
     op.create_index("ix_deals_history__ended", "deals_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_table(
+        "deal_companies_history",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The deal."),
+        sa.Column(
+            "company_space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Empty where an e-mail domain names the company; else the deal's space, whose CRM company it is.",
+        ),
+        sa.Column(
+            "company",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The domain, or the CRM's ID of the company.",
+        ),
+        sa.Column(
+            "is_crowded",
+            sa.Boolean(),
+            nullable=False,
+            comment="More than 1,000 addresses or contacts of it are known: none of them shares the journey.",
+        ),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that wrote the row, named by its moment: UTC microseconds. Not part of what is computed.",
+        ),
+        sa.Column(
+            "ended_by_run",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The swap that replaced or deleted the row: it stood until then, exclusively.",
+        ),
+        sa.PrimaryKeyConstraint(
+            "site_id", "space", "deal_id", "company_space", "company", "run_id", name=op.f("pk_deal_companies_history")
+        ),
+        comment="Rows of `deal_companies` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
+    )
+    op.create_index("ix_deal_companies_history__company", "deal_companies_history", ["site_id", "company", "company_space"], unique=False)
+    op.create_index("ix_deal_companies_history__ended", "deal_companies_history", ["site_id", "ended_by_run"], unique=False)
     op.create_table(
         "conversions_history",
         sa.Column(
@@ -2606,6 +2660,7 @@ def downgrade() -> None:
     op.drop_table("ledger_entries_history")
     op.drop_table("conversion_people_history")
     op.drop_table("conversions_history")
+    op.drop_table("deal_companies_history")
     op.drop_table("deals_history")
     op.drop_table("properties_history")
     op.drop_table("origin_labels_history")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.attribution.credit import credit_by, credit_of_touches
+from app.attribution.credit import credit_by
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.question import DIMENSIONS, Question
 from app.attribution.rules import MODELS
@@ -199,14 +199,6 @@ async def test_largest_amounts_and_longest_journeys_fit_into_64_bits(database: D
     await store(database, [conversion])
     for model in MODELS:
         assert await credit(database, question(), model) == credit_by_channel([conversion], question(), model)
-
-
-async def test_credit_of_one_conversion_by_touch(database: Database) -> None:
-    await store(database, [journey("Email", "Referral"), journey("Direct")])
-    asked = question(conversion=("generic", "d0"))
-    async with database.read() as connection:
-        rows = (await connection.execute(credit_of_touches(asked, "last_touch"), asked.parameters)).all()
-    assert [tuple(row) for row in rows] == [("v0", "e98", 1_000_000, 10_000)]
 
 
 # ---------------------------------------------------------------- properties

@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from app.attribution.credit import credit_by, credit_of_touches
+from app.attribution.arithmetic import arithmetic_of_touches
+from app.attribution.credit import credit_by
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.observed_queries import converting_journeys, non_converting_journeys
 from app.sites.properties import CUSTOMER, Condition, Property
@@ -23,7 +24,7 @@ INTERVAL = question(starts_at=NOON, ends_at=NOON + DAY)
 STATEMENTS = {
     "credit_by_channel_time_decay": credit_by(INTERVAL, "time_decay", ["channel"]),
     "credit_by_landing_page_last_non_direct": credit_by(question(exclude_direct=True), "last_non_direct", ["landing_page", "campaign"]),
-    "credit_of_touches_position_based": credit_of_touches(question(conversion=("generic", "d1"), has_money=False), "position_based"),
+    "arithmetic_of_touches_position_based": arithmetic_of_touches(question(conversion=("generic", "d1"), has_money=False), "position_based"),
     "credit_by_properties_first_touch": credit_by(question(grouped=SOME), "first_touch", ["channel", *(each.name for each in SOME)]),
     "ledger_by_reason": ledger_by_reason(INTERVAL),
     "converting_journeys": converting_journeys(INTERVAL, "channel"),

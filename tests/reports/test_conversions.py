@@ -100,7 +100,8 @@ async def test_an_explanation_adds_up_and_names_its_evidence(client: httpx.Async
     assert [tie["because_of"] for tie in answer["identity"]] == [{"visitor_id": "ada", "event_id": "ada-form-5"}]
     assert answer["in_words"] == (
         "This customer conversion happened on 2026-03-09, after 2 touches within 365 days, from Paid Search on 2026-03-01 to Email on "
-        "2026-03-05. The model position_based gives Paid Search 50 %, Email 50 % of it."
+        "2026-03-05, known to be its people's by form_submit on 2026-03-05 with an e-mail. The model position_based gives Paid Search "
+        "50 % and Email 50 % of it."
     )
 
 
