@@ -44,6 +44,7 @@ faults: .venv/ready-for-development ## kill the service a hundred times and coun
 bench: .venv/ready-for-development ## measure, and print the ratios of one run
 	@$(RUN) tests.bench.ingestion
 	@$(RUN) tests.bench.stitching
+	@$(RUN) tests.bench.models
 
 lint: .venv/ready-for-development ## check style, types and which package imports which
 	@failed=; \
