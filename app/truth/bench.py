@@ -28,7 +28,7 @@ NO_MODEL = "no_model"
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """After the last deal of any market. The bench has no other time, so that its answers are the same every day."""
-_FORM_OF_CREDIT = AttributionFilters(conversion="customer", model="all", by="channel")
+_ASKED = AttributionFilters(conversion="customer", model="all", by="channel")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ async def play(database: Database, market: Market, *, count: int, seed: int, tol
     await run_until_idle(database, site.site_id)
     told(market, "asking every model", 0.8)
     async with database.read() as connection:
-        answer = await attribution(connection, site, _FORM_OF_CREDIT, _NOW)
+        answer = await attribution(connection, site, _ASKED, _NOW)
     verdicts = {model: _credited(each["rows"]) for model, each in answer["models"].items()}
     totals = next(iter(answer["models"].values()))["totals"]
     told(market, "done", 1.0)
