@@ -25,7 +25,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import BigInteger
+from sqlalchemy.types import BigInteger, Integer
 
 from app import tables
 from app.planner import write_statistics
@@ -308,3 +308,21 @@ def _standard(element: FunctionElement[Any], compiler: Any, **kw: Any) -> str:
 @compiles(greatest, "sqlite")
 def _sqlite_scalar(element: FunctionElement[Any], compiler: Any, **kw: Any) -> str:
     return f"{'min' if element.name == 'least' else 'max'}({compiler.process(element.clauses, **kw)})"
+
+
+class position_of(FunctionElement[int]):
+    """Where the second text first stands in the first, from 1; 0: nowhere."""
+
+    inherit_cache = True
+    name = "position_of"
+    type = Integer()
+
+
+@compiles(position_of)
+def _strpos(element: FunctionElement[Any], compiler: Any, **kw: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(position_of, "sqlite")
+def _instr(element: FunctionElement[Any], compiler: Any, **kw: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **kw)})"

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.reports import content as content_report
 from app.reports import overlap as overlap_report
 from app.reports import path_length as path_length_report
 from app.reports import paths as paths_report
 from app.reports import sourced as sourced_report
 from app.reports import time_lag as time_lag_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
+from app.reports.content import ContentFilters
 from app.reports.overlap import OverlapFilters
 from app.reports.path_length import PathLengthFilters
 from app.reports.paths import PathFilters
@@ -62,3 +64,11 @@ async def report_sourced(request: Request, site: ReadingSite, filters: Annotated
     async with snapshot(request) as connection:
         answer = await sourced_report.sourced(connection, site, filters, datetime.now(UTC))
     return csv_file(sourced_report.as_table(answer), "sourced") if filters.format == "csv" else answer
+
+
+@router.get("/content", summary="What people read, and what came of it", response_model=None)
+async def report_content(request: Request, site: ReadingSite, filters: Annotated[ContentFilters, Query()]) -> dict[str, Any] | Response:
+    """Pages, sections, forms or assets: readers, views, engaged time, and the conversions of people who had read them before."""
+    async with snapshot(request) as connection:
+        answer = await content_report.content(connection, site, filters, datetime.now(UTC))
+    return csv_file(content_report.as_table(answer), "content") if filters.format == "csv" else answer

@@ -46,7 +46,7 @@ def _order(source: Any) -> tuple[ColumnElement[Any], ...]:
     return (source.occurred_at, source.sequence, source.type_rank, source.event_id)
 
 
-def _counts_page() -> ColumnElement[bool]:
+def counts_page() -> ColumnElement[bool]:
     """Whether an event's page is none of the site's excluded ones."""
     page = tables.excluded_pages.c
     excluded = exists().where(
@@ -64,7 +64,7 @@ def _counts_page() -> ColumnElement[bool]:
 def _counted(visitors: Select[Any], has_exclusions: bool) -> tuple[ColumnElement[bool], ...]:
     """Conditions of the events that count, of the visitors selected. Index: `ix_events__order`."""
     conditions = (of_site(tables.events), _events.visitor_id.in_(visitors))
-    return (*conditions, _counts_page()) if has_exclusions else conditions
+    return (*conditions, counts_page()) if has_exclusions else conditions
 
 
 def ordered_events(visitors: Select[Any], has_exclusions: bool) -> CTE:
