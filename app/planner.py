@@ -16,11 +16,11 @@ from sqlalchemy import Connection, MetaData, Table, column, delete, insert, tabl
 from app import tables
 
 _HEAVY_ROWS, _LIGHT_ROWS, _STAGED_ROWS = 10_000_000, 500_000, 2_000
-_HEAVY = {"events", "touches", "goal_events", "visitor_spans", "sightings", "journey_touches"}
+_HEAVY = {"events", "touches", "goal_events", "visitor_spans", "sightings", "journey_touches", "daily_credit"}
 
 _DISTINCT = {
-    "site_id": 1, "kind": 5, "space": 2, "goal": 5, "field": 18, "property": 20, "mark": 2, "entry": 1, "day": 1, "stage": 5,
-    "queue_name": 7,
+    "site_id": 1, "kind": 5, "space": 2, "goal": 5, "field": 18, "property": 20, "mark": 2, "entry": 1, "stage": 5,
+    "queue_name": 10, "day": 400, "counted_on": 400, "month": 12, "model": 11,
 }  # fmt: skip
 """How many values a column has, where it is no ID: what an equality on it divides the rows by."""
 

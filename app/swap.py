@@ -91,6 +91,17 @@ class Enqueue:
     keys: Select[Any]
 
 
+@dataclass(frozen=True)
+class BatchSize:
+    """How many keys a stage takes at a time: the first time, and the bounds within which it learns."""
+
+    first: int = 500
+    least: int = 200
+    most: int = 20_000
+    seconds: float | None = None
+    """How long computing and swapping a batch may take; None: what the database can bear (`app.pipeline.batches`)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Stage:
     """One stage of the pipeline."""
@@ -105,6 +116,7 @@ class Stage:
     A part that a source does not have is `NOT_SET`."""
     needs_first: tuple[Stage, ...] = ()
     """Stages whose queues must be empty between taking this stage's rows and computing them."""
+    batch: BatchSize = BatchSize()
 
     @property
     def dirty(self) -> Table:
@@ -196,6 +208,8 @@ def write_enqueued(queue: Table) -> Insert:
     names = ["site_id", *queues.dirty_columns(queue)]
     staged = tables.enqueued[queue.name]
     rows = select(*(staged.c[name] for name in names), bindparam("received_at", type_=tables.Moment)).where(of_site(staged))
+    if queue in tables.QUEUED_ONCE:
+        rows = rows.where(~exists().where(*(queue.c[name] == staged.c[name] for name in names)))
     return insert(queue).from_select([*names, "received_at"], rows)
 
 

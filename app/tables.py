@@ -190,6 +190,7 @@ local_days = _table(
     _site(),
     _id("day", "Local date, YYYY-MM-DD."),
     _at("starts_at", "First instant of that day in the site's zone."),
+    Index("ix_local_days__starts_at", "site_id", "starts_at", "day"),
 )
 
 goal_rules = _table(
@@ -492,8 +493,11 @@ drops = _table(
 # ---------------------------------------------------------------- the queues (one for each stage)
 
 
-def _queue(name: str, comment: str, *dirty: str) -> Table:
-    """A stage's queue: append-only, no unique key but its own number, so that no writer waits for another."""
+def _queue(name: str, comment: str, *dirty: str, is_once: bool = False) -> Table:
+    """A stage's queue: append-only, no unique key but its own number, so that no writer waits for another.
+
+    `is_once`: only the pipeline writes it, and never a key that waits in it already.
+    """
     return _table(
         name,
         comment,
@@ -508,6 +512,7 @@ def _queue(name: str, comment: str, *dirty: str) -> Table:
         *(_key(column, "What is dirty.", default="") for column in dirty),
         _at("received_at", "When the oldest fact behind this row came in."),
         Index(f"ix_{name}__site", "site_id", "queue_id"),
+        *([Index(f"ix_{name}__key", "site_id", *dirty)] if is_once else []),
     )
 
 
@@ -525,6 +530,8 @@ conversions_queue = _queue(
     "deal_id",
 )
 journeys_queue = _queue("journeys_queue", "Conversions whose journeys may have changed.", "kind", "holder_id", "fact_id")
+sums_queue = _queue("sums_queue", "Days of a kind of conversion whose sums may have changed.", "kind", "day", is_once=True)
+months_queue = _queue("months_queue", "Months of a kind of conversion whose sums may have changed.", "kind", "month", is_once=True)
 
 failed_keys = _table(
     "failed_keys",
@@ -776,12 +783,14 @@ ledger_entries = _table(
     _at(
         "counted_at", "The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened."
     ),
+    _key("counted_on", "The local day of that moment, YYYY-MM-DD; empty before the first of `local_days`.", default=""),
     _at("occurred_at", "When it happened."),
     _small("counts", "1 for the conversion itself, 0 for an adjustment."),
     _int("before_minor", "Net amount before, in minor units of the conversion's currency."),
     _int("after_minor", "Net amount after."),
     _run(),
     Index("ix_ledger_entries__counted", "site_id", "kind", "counted_at"),
+    Index("ix_ledger_entries__day", "site_id", "kind", "counted_on"),
 )
 
 journeys = _table(
@@ -807,6 +816,51 @@ journey_touches = _table(
     _run(),
 )
 
+# ---------------------------------------------------------------- derived: ready-made sums
+
+
+def _credited() -> tuple[Column[Any], ...]:
+    return (
+        _id("model", "The rule model."),
+        _id("origin_id", "Where the credited touches came from."),
+        _int("millionths", "Credited millionths of conversions."),
+        _int("minor", "Credited money in minor units of the site's currency, signed."),
+    )
+
+
+daily_credit = _table(
+    "daily_credit",
+    "Credit by day and origin, for each rule model at the site's own look-back and half-life.",
+    _site(),
+    _id("kind", "Kind of conversion."),
+    _id("day", "Local day on which the conversions count: `ledger_entries.counted_on`."),
+    *_credited(),
+)
+
+daily_ledger = _table(
+    "daily_ledger",
+    "What conversions count by day, and why no touch earned some of them, at the site's own look-back.",
+    _site(),
+    _id("kind", "Kind of conversion."),
+    _id("day", "Local day on which they count."),
+    _id("reason", "Why no touch earned them; empty: touches did."),
+    _id("currency", "Currency of the money; empty where there is none."),
+    _flag("is_convertible", "Whether it is the site's own currency, or none."),
+    _int("millionths", "Millionths of conversions."),
+    _int("minor", "Money in minor units of its currency, signed."),
+    _int("early_millionths", "Millionths of conversions whose first touch lies before the look-back."),
+    _text("models", "The models whose credit `daily_credit` has for this day, separated by spaces."),
+)
+
+monthly_credit = _table(
+    "monthly_credit",
+    "`daily_credit` by month, so that a year is summed from twelve rows an origin.",
+    _site(),
+    _id("kind", "Kind of conversion."),
+    _id("month", "YYYY-MM: the beginning of the day."),
+    *_credited(),
+)
+
 QUEUES: tuple[Table, ...] = (
     labels_queue,
     touches_queue,
@@ -816,7 +870,11 @@ QUEUES: tuple[Table, ...] = (
     deals_queue,
     conversions_queue,
     journeys_queue,
+    sums_queue,
+    months_queue,
 )
+QUEUED_ONCE: tuple[Table, ...] = (sums_queue, months_queue)
+"""Queues that hold each key at most once."""
 DERIVED: tuple[Table, ...] = (
     origin_labels,
     form_labels,
@@ -835,6 +893,9 @@ DERIVED: tuple[Table, ...] = (
     ledger_entries,
     journeys,
     journey_touches,
+    daily_credit,
+    daily_ledger,
+    monthly_credit,
 )
 
 # ---------------------------------------------------------------- history: what swaps replaced

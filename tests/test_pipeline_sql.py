@@ -13,6 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from app import queue
+from app.attribution import months_stage as months
+from app.attribution import sums_stage as sums
 from app.db import Database
 from app.deals import stage as deals
 from app.identity import spans_stage as spans
@@ -28,7 +30,13 @@ from tests.stages import run_stage
 
 pytestmark = pytest.mark.anyio
 
-STAGES = {stage.name: stage for stage in (touches.STAGE, identity.STAGE, spans.STAGE, properties.STAGE, deals.STAGE, conversions.STAGE, journeys.STAGE)}
+STAGES = {
+    stage.name: stage
+    for stage in (
+        touches.STAGE, identity.STAGE, spans.STAGE, properties.STAGE, deals.STAGE, conversions.STAGE, journeys.STAGE, sums.STAGE,
+        months.STAGE,
+    )
+}  # fmt: skip
 
 
 class SqlFiles(SingleFileSnapshotExtension):

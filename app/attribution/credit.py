@@ -15,7 +15,7 @@ from sqlalchemy import CTE, BigInteger, Select, cast, func, literal, or_, select
 
 from app import tables
 from app.attribution.joins import bytewise, dimension, event_of, label_of
-from app.attribution.ledger import sides
+from app.attribution.ledger import sides, sums_of
 from app.attribution.question import Question
 from app.attribution.reach import reached
 from app.attribution.rules import weight_of
@@ -58,12 +58,15 @@ def credit_by(question: Question, model: str, by: Sequence[str]) -> Select[Any]:
     Reads what `credit_rows` reads, `origin_labels`, and for landing pages `events`, by primary key.
     """
     touch = ("touch_visitor_id", "touch_event_id") if "landing_page" in by else ()
-    properties = {each.name: each.column for each in question.grouped}
-    carried = ("origin_id", *touch, *properties.values())
+    carried = ("origin_id", *touch, *(each.column for each in question.grouped))
     credit = credit_rows(question, model, carried)
-    sums = [cast(func.sum(credit.c[name]), BigInteger).label(name) for name in ("millionths", "minor")]
     keys = [credit.c[name] for name in carried]
-    origins = select(*keys, *sums).group_by(*keys).cte("credit_of_origins")
+    return by_dimensions(question, select(*keys, *sums_of(credit)).group_by(*keys).cte("credit_of_origins"), by)
+
+
+def by_dimensions(question: Question, origins: CTE, by: Sequence[str]) -> Select[Any]:
+    """Credit by origin (and touch, for landing pages; and property), summed anew by what the dimensions `by` say of them."""
+    properties = {each.name: each.column for each in question.grouped}
     labels = question.rows(tables.origin_labels)
     joined = origins.outerjoin(labels, label_of(labels, origins.c.origin_id))
     if "landing_page" in by:

@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, cast, f
 
 from app import tables
 from app.attribution.question import Question
+from app.touches.channels import DIRECT_CHANNEL
 
 KEY = ("kind", "holder_id", "fact_id")
 """What names a conversion, within its site."""
-DIRECT = "Direct"
+DIRECT = DIRECT_CHANNEL
 """The channel that `last_non_direct` and `exclude_direct` pass over."""
 
 

@@ -6,6 +6,7 @@ the net after it (to be added) and, where there was one, the net before it (to b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +36,11 @@ from app.attribution.reach import is_in_reach
 from app.db import micros
 from app.history import first_touch_then, rows_then
 
+CREDIT = ("millionths", "minor")
+"""What is credited."""
+LEDGER = (*CREDIT, "early_millionths")
+"""What a row of the ledger counts."""
+
 
 def counted(question: Question) -> list[ColumnElement[bool]]:
     """Which ledger entries are asked for. Index: `ix_ledger_entries__counted`, or the primary key for one conversion."""
@@ -58,13 +64,14 @@ def _stood(entries: FromClause, moment: str) -> ColumnElement[bool]:
     return exists().where(same_conversion(first.c, entries.c), first.c.entry == 0)
 
 
-def sides(question: Question) -> CTE:
+def sides(question: Question, *also: ColumnElement[bool]) -> CTE:
     """A row a side of a ledger entry: what is to be split over the touches of its conversion.
 
     Which `entry`, and by its `sign` which side (1: after it, −1: before it); `millionths` of a conversion; `magnitude` of money
     in minor units, and the `direction` (1 or −1) in which it counts;
     `currency` and `is_convertible`, whether it is the site's own; the times of the conversion and its milestones. A side
     is named by a bare number, which sorts faster than a key of three texts. And a column for each property that is grouped by.
+    `also`: further conditions on its ledger entry.
     Reads `ledger_entries` as `counted` says, and `conversions` by primary key.
     """
     entries, conversions = question.rows(tables.ledger_entries), question.rows(tables.conversions)
@@ -77,6 +84,7 @@ def sides(question: Question) -> CTE:
             func.row_number().over().label("side"),
             *(entry[name] for name in (*KEY, "entry")),
             signs.c.sign,
+            entry.counted_on,
             *(conversion[name] for name in ("occurred_at", "lead_at", "opportunity_at")),
             conversion.has_people,
             conversion.currency,
@@ -89,7 +97,7 @@ def sides(question: Question) -> CTE:
         .select_from(entries)
         .join(conversions, same_conversion(conversion, entry))
         .join(signs, or_(signs.c.sign == 1, entry.before_minor != 0))
-        .where(*counted(question))
+        .where(*counted(question), *also)
         .cte("sides")
     )
 
@@ -101,17 +109,24 @@ def ledger_by_reason(question: Question) -> Select[Any]:
     `early_millionths` is the part whose first touch, of whatever channel, lies before the look-back.
     Reads what `sides` reads, `journeys` and `journey_touches` by primary key, `visitor_spans` by `ix_visitor_spans__first_touch`.
     """
-    over = sides(question)
-    reason = _reason(question, over)
-    keyed = [reason.label("reason"), over.c.is_convertible, over.c.currency]
+    outcome = outcomes(question, sides(question))
+    keys = [outcome.c.reason, outcome.c.is_convertible, outcome.c.currency]
+    return select(*keys, *sums_of(outcome, LEDGER)).group_by(*keys)
+
+
+def outcomes(question: Question, over: CTE) -> CTE:
+    """A row a side: its day, `reason`, `is_convertible`, `currency`, and what it counts, signed."""
+    keyed = [over.c.counted_on, _reason(question, over).label("reason"), over.c.is_convertible, over.c.currency]
     journeys = question.rows(tables.journeys)
     joined = over.outerjoin(journeys, same_conversion(journeys.c, over.c))
     minor = (over.c.direction * over.c.magnitude).label("minor")
     early = case((_began_before_lookback(question, over), over.c.millionths), else_=0).label("early_millionths")
-    outcome = select(*keyed, over.c.millionths, minor, early).select_from(joined).cte("outcomes")
-    sums = [cast(func.sum(outcome.c[name]), BigInteger).label(name) for name in ("millionths", "minor", "early_millionths")]
-    keys = [outcome.c.reason, outcome.c.is_convertible, outcome.c.currency]
-    return select(*keys, *sums).group_by(*keys)
+    return select(*keyed, over.c.millionths, minor, early).select_from(joined).cte("outcomes")
+
+
+def sums_of(rows: FromClause, quantities: Sequence[str] = CREDIT) -> list[ColumnElement[int]]:
+    """The sums of quantities, as integers of 64 bits."""
+    return [cast(func.sum(rows.c[name]), BigInteger).label(name) for name in quantities]
 
 
 def _reason(question: Question, over: CTE) -> ColumnElement[str | None]:

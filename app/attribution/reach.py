@@ -30,7 +30,10 @@ def is_in_reach(question: Question, conversion: Any) -> ColumnElement[bool]:
 
 
 def reached(question: Question, over: CTE, carried: Sequence[str], looked_at: Collection[str]) -> CTE:
-    """A row a touch in reach of a side, with what a model looks at: fields of `Touch`. Reads `journey_touches` by primary key."""
+    """A row a touch in reach of a side, with what a model looks at, fields of `Touch`, and the columns of either that are `carried`.
+
+    Reads `journey_touches` by primary key.
+    """
     touches = question.rows(tables.journey_touches)
     touch, journey = touches.c, over.c.side
     windows = {name: window.over(partition_by=journey) for name, window in _windows(question, over).items()}

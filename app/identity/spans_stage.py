@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.identity import spans
+from app.identity.first_visit import days_between_first_visits
 from app.sites.site import Site
 from app.swap import Enqueue, Stage, Target, is_dirty
 from app.touches.stage import has_exclusions, session_parameters
@@ -27,6 +28,7 @@ STAGE = Stage(
     enqueues=(
         Enqueue(tables.conversions_queue, spans.people_of_dirty_visitors()),
         Enqueue(tables.deals_queue, spans.deals_of_changed_visitors()),
+        Enqueue(tables.sums_queue, days_between_first_visits()),
     ),
     sources=(
         (tables.touches.c.site_id, tables.touches.c.visitor_id),

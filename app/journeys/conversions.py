@@ -41,6 +41,7 @@ DEAL_KINDS = ("opportunity", "customer")
 CRM = "crm"
 """Holder of the conversions that a CRM's mark on a contact makes."""
 
+_KEY = ("kind", "holder_id", "fact_id")
 _dirty = tables.dirty["conversions_queue"].c
 _conversions = tables.conversions.c
 _computed = tables.staged["conversions"]
@@ -59,7 +60,7 @@ def _dirty_people() -> tuple[ColumnElement[bool], ...]:
 
 
 def _key(source: Any) -> tuple[ColumnElement[Any], ...]:
-    return (source.kind, source.holder_id, source.fact_id)
+    return tuple(source[name] for name in _KEY)
 
 
 def same_conversion(left: Any, right: Any) -> ColumnElement[bool]:
@@ -292,7 +293,8 @@ def people_of_conversions() -> Select[Any]:
 
 
 def entries_of_conversions() -> Select[Any]:
-    """A row for each entry in the ledger of a computed conversion. Index: the keys of `deals`, `deal_amounts`, `local_days`.
+    """A row for each entry in the ledger of a computed conversion. Index: the keys of `deals`, `deal_amounts`, `local_days`,
+    `ix_local_days__starts_at`.
 
     A person's conversion counts once and is worth no money; an opportunity is worth its deal's amount now; a
     customer's first entry is the win, counted on the CRM's close date, and each adjustment after it is an entry of
@@ -315,7 +317,16 @@ def entries_of_conversions() -> Select[Any]:
         .outerjoin(day, and_(of_site(day), day.c.day == deal.c.closed_on))
         .where(_computed.c.kind == "customer", _computed.c.person_id == ""),
     ).subquery("entries")  # fmt: skip
-    return select(_site().label("site_id"), *entries.columns, false().label("is_gone"))
+    counted = [entries.c.counted_at, _local_day(entries.c.counted_at).label("counted_on")]
+    others = [column for column in entries.c if column.name not in (*_KEY, "entry", "counted_at")]
+    return select(_site().label("site_id"), *_key(entries.c), entries.c.entry, *counted, *others, false().label("is_gone"))
+
+
+def _local_day(moment: ColumnElement[Any]) -> ColumnElement[str]:
+    """The local day that a moment lies in; empty before the first that is known. Index: `ix_local_days__starts_at`."""
+    day = tables.local_days.alias("days").c
+    begun = select(day.day).where(day.site_id == _site(), day.starts_at <= moment)
+    return func.coalesce(begun.order_by(day.starts_at.desc(), day.day.desc()).limit(1).scalar_subquery(), "")
 
 
 def _is_deal_of(table: Table) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.journeys import conversions
+from app.journeys.days import days_written, enqueue_days
 from app.sites.site import Site
 from app.swap import NOT_SET, Enqueue, Stage, Target, analyse, clear
 from app.touches.queries import staged
@@ -35,9 +36,12 @@ STAGE = Stage(
     queue=tables.conversions_queue,
     targets=tuple(Target(table, conversions.in_scope(table)) for table in _keyed),
     compute=compute,
-    # All of them, changed or not: a person becomes dirty also when only its touches changed.
-    # All of them, changed or not: a person becomes dirty also when only its touches changed.
-    enqueues=(Enqueue(tables.journeys_queue, conversions.conversions_concerned()),),
+    enqueues=(
+        # All of them, changed or not: a person becomes dirty also when only its touches changed.
+        Enqueue(tables.journeys_queue, conversions.conversions_concerned()),
+        Enqueue(tables.sums_queue, days_written()),
+        *enqueue_days("conversions", "ledger_entries"),
+    ),
     sources=(
         (tables.visitor_spans.c.site_id, tables.visitor_spans.c.person_id, NOT_SET, NOT_SET),
         (tables.key_people.c.site_id, tables.key_people.c.person_id, NOT_SET, NOT_SET),

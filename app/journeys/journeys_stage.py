@@ -6,6 +6,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.journeys.days import enqueue_days
 from app.journeys.queries import journeys_of_conversions, touches_of_journeys
 from app.sites.site import Site
 from app.swap import Stage, Target, is_dirty
@@ -28,6 +29,6 @@ STAGE = Stage(
     queue=tables.journeys_queue,
     targets=(_target(tables.journeys), _target(tables.journey_touches)),
     compute=compute,
-    enqueues=(),
+    enqueues=enqueue_days("journeys", "journey_touches"),
     sources=tuple((table.c.site_id, table.c.kind, table.c.holder_id, table.c.fact_id) for table in (tables.conversions, tables.journeys)),
 )

@@ -21,9 +21,6 @@ from app.log.failures import in_words
 from app.sites.site import Site
 from app.swap import Stage, of_site
 
-_FIRST_BATCH = 500
-_SMALLEST_BATCH = 200
-_LARGEST_BATCH = 20_000
 _SQLITE_SWAP_SECONDS = 0.05
 _POSTGRESQL_STAGE_SECONDS = 3.0
 
@@ -45,16 +42,23 @@ class Worker:
 
     def batch_of(self, stage: Stage) -> int:
         """Keys to take next."""
-        return self.batch.get(stage.name, _FIRST_BATCH)
+        return self.batch.get(stage.name, stage.batch.first)
 
-    def learn(self, stage: Stage, seconds: float, was_full: bool) -> None:
-        """Take more next time where the last swap was quick, fewer where it held the write lock too long."""
+    def learn(self, stage: Stage, computing: float, swapping: float, was_full: bool) -> None:
+        """Take more next time where the last batch was quick, fewer where it took or held the write lock too long (seconds)."""
         size = self.batch_of(stage)
-        target = _SQLITE_SWAP_SECONDS if self.database.is_sqlite else _POSTGRESQL_STAGE_SECONDS
-        if seconds > target:
-            self.batch[stage.name] = max(min(size, _SMALLEST_BATCH), int(size * max(0.25, target / seconds)))
-        elif was_full and seconds < target / 2:
-            self.batch[stage.name] = min(_LARGEST_BATCH, size * 2)
+        load = self._load(stage, computing, swapping)
+        if load > 1:
+            self.batch[stage.name] = max(min(size, stage.batch.least), int(size * max(0.25, 1 / load)))
+        elif was_full and load < 0.5:
+            self.batch[stage.name] = min(stage.batch.most, size * 2)
+
+    def _load(self, stage: Stage, computing: float, swapping: float) -> float:
+        """How long a batch took, as a share of what it may take. On SQLite only a swap makes others wait."""
+        if self.database.is_sqlite:
+            most = stage.batch.seconds
+            return max(swapping / _SQLITE_SWAP_SECONDS, computing / most if most else 0.0)
+        return (computing + swapping) / (stage.batch.seconds or _POSTGRESQL_STAGE_SECONDS)
 
     def shrink(self, stage: Stage) -> None:
         """Halve the batch after a failure, to find the key that caused it."""
@@ -105,13 +109,13 @@ async def _compute_and_swap(worker: Worker, stage: Stage, site: Site, oldest: da
     began = time.perf_counter()
     async with database.computing(connection):
         changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=True)
+    computing = time.perf_counter() - began
     async with database.swapping(connection):
-        if database.is_sqlite:
-            began = time.perf_counter()  # only what holds the write lock counts, not the wait for it
+        began = time.perf_counter()  # the wait for the write lock does not count
         await confirm(worker, site)
         await swap.swap(connection, database.is_sqlite, stage, site, changes, oldest, enqueue=True)
         await connection.execute(queues.delete_taken(stage.queue), {"site_id": site.site_id})
-        worker.learn(stage, time.perf_counter() - began, was_full)
+        worker.learn(stage, computing, time.perf_counter() - began, was_full)
 
 
 async def confirm(worker: Worker, site: Site) -> None:

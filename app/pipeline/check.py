@@ -48,7 +48,7 @@ async def _check_keys(
     database: Database, connection: AsyncConnection, stage: Stage, site: Site, after: tuple[str, ...], chunk: int
 ) -> tuple[tuple[str, ...] | None, int, dict[str, int]]:
     async with database.computing(connection):
-        last, count = await fill_dirty(connection, stage, site, after, chunk)
+        last, count = await fill_dirty(connection, stage, site, after, min(chunk, stage.batch.most))
         rows: dict[str, int] = {}
         if last is not None:
             for statement in leave_out(stage):

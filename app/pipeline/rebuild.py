@@ -114,9 +114,9 @@ async def _rebuild_keys(worker: Worker, stage: Stage, site: Site, cursor: Cursor
         last, count = await fill_dirty(connection, stage, site, cursor.after, limit)
         if last is not None:
             changes = await swap.compute(connection, database.is_sqlite, stage, site, enqueue=False)
+    computing = time.perf_counter() - began
     async with database.swapping(connection):
-        if database.is_sqlite:
-            began = time.perf_counter()
+        began = time.perf_counter()
         await confirm(worker, site)
         if not cursor.after:
             await connection.execute(_forget_failed(stage), {"site_id": site.site_id})
@@ -126,7 +126,7 @@ async def _rebuild_keys(worker: Worker, stage: Stage, site: Site, cursor: Cursor
         else:
             await swap.swap(connection, database.is_sqlite, stage, site, changes, None, enqueue=False)
         await connection.execute(_moved_cursor(site, stage, cursor, last, count))
-        worker.learn(stage, time.perf_counter() - began, count >= limit)
+        worker.learn(stage, computing, time.perf_counter() - began, count >= limit)
 
 
 def _forget_failed(stage: Stage) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.attribution import months_stage as months
+from app.attribution import sums_stage as sums
 from app.deals import stage as deals
 from app.identity import spans_stage as spans
 from app.identity import stage as identity
@@ -21,4 +23,6 @@ STAGES: tuple[Stage, ...] = (
     deals.STAGE,
     conversions.STAGE,
     journeys.STAGE,
+    sums.STAGE,
+    months.STAGE,
 )

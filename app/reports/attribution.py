@@ -10,8 +10,6 @@ from typing import Any
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.attribution.credit import credit_by
-from app.attribution.ledger import ledger_by_reason
 from app.errors import Unprocessable
 from app.reports.as_of import site_then
 from app.reports.data_driven import answered, columns_of, estimates, not_answered
@@ -20,6 +18,7 @@ from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
 from app.reports.influence import influence_columns, with_influence
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, check_kind
+from app.reports.sources import source_of
 from app.reports.spread import spread
 from app.reports.tables import counted
 from app.reports.totals import figures, first_touch_outside_lookback, totals
@@ -35,16 +34,16 @@ async def attribution(connection: AsyncConnection, site: Site, filters: Attribut
     models = filters.models(question)
     await check_kind(connection, site, filters.conversion)
     names = filters.by.split(",")
-    ledger = (await connection.execute(ledger_by_reason(question), question.parameters)).mappings().all()
+    source = await source_of(connection, site, question, names)
     shared = {
-        "totals": totals(ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency),
-        "first_touch_outside_lookback": first_touch_outside_lookback(ledger),
+        "totals": totals(source.ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency),
+        "first_touch_outside_lookback": first_touch_outside_lookback(source.ledger),
         **(await freshness(connection, site, now)).as_dict(),
     }
     answers = {}
     for model in models:
-        credit = await connection.execute(credit_by(question, model, names), question.parameters)
-        answers[model] = {**_heading(site, filters, model), "rows": _rows(credit.mappings(), site, filters), **shared}
+        credit = await source.credit(connection, model)
+        answers[model] = {**_heading(site, filters, model), "rows": _rows(credit, site, filters), **shared}
     refused = {}
     for model, found in (await estimates(connection, question, filters, (site.settings_version, shared["as_of"]))).items():
         if isinstance(found, str):

@@ -195,8 +195,7 @@ class Filters(Sliced):
 
     def lookback(self, site: Site) -> int:
         """The look-back in days: as asked, else the site's for this kind."""
-        of_kind = site.settings.lookback_days
-        return self.lookback_days or getattr(of_kind, self.conversion if self.conversion in STAGES else "goal")
+        return self.lookback_days or site.settings.lookback_days.of(self.conversion)
 
 
 class CreditFilters(Filters):

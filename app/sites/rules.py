@@ -25,6 +25,7 @@ _COMPUTED_BY = (
     "goals", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone", "customer_space",
 )  # fmt: skip
 _COMPANIES_BY = ("free_mail_domains", "hosts")
+_SUMMED_BY = ("lookback_days", "half_life_days")
 _STAGES = tuple(queue.name.removesuffix("_queue") for queue in tables.QUEUES)
 
 
@@ -61,6 +62,8 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await request_rebuild(connection, after.site_id, "touches", now)
     if "account_journeys" in changed or (after.settings.account_journeys and changed.intersection(_COMPANIES_BY)):
         await request_rebuild(connection, after.site_id, "deals", now)
+    if changed.intersection(_SUMMED_BY):
+        await request_rebuild(connection, after.site_id, "sums", now)
 
 
 # ---------------------------------------------------------------- rows that come from settings

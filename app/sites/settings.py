@@ -178,6 +178,11 @@ class Lookbacks(BaseModel):
     customer: Lookback = 365
     goal: Lookback = 90
 
+    def of(self, kind: str) -> int:
+        """The look-back of a kind of conversion, in days; of `goal` for the site's own and for forms."""
+        days: int = getattr(self, kind if kind in type(self).model_fields else "goal")
+        return days
+
 
 class SiteSettings(BaseModel):
     """The settings of one site."""

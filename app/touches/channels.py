@@ -42,6 +42,7 @@ from app.touches.known_sites import (
 )
 
 DIRECT = "(direct)"
+DIRECT_CHANNEL = "Direct"
 NONE = "(none)"
 NOT_SET = "(not set)"
 
@@ -134,7 +135,7 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("Direct", "direct", _is_direct),
+    Rule(DIRECT_CHANNEL, "direct", _is_direct),
     Rule("Events", "offline event", _says(_EVENTS)),
     Rule("Webinars", "webinar", _says(_WEBINARS)),
     Rule("Outbound Sales", "outbound sales", _says(_OUTBOUND_SALES)),

@@ -19,7 +19,7 @@ from app.collect.origins import Origin
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
 from app.swap import NOT_SET, Enqueue, Stage, Target, of_site
-from app.touches.channels import label_origin
+from app.touches.channels import DIRECT_CHANNEL, label_origin
 from app.touches.forms import is_lead_form, needs_email
 
 Label = Callable[[Row[Any], SiteSettings], dict[str, Any]]
@@ -61,6 +61,21 @@ def visitors_of_changed(label: Table, changes: ColumnElement[bool], event_column
     visitor = func.coalesce(events.c.visitor_id, "").label("visitor_id")
     visitors = select(any_changed.c.site_id, visitor).select_from(with_events).distinct().subquery("visitors_concerned")
     return select(visitors.c.site_id, visitors.c.visitor_id).where(visitors.c.visitor_id != "")
+
+
+def days_of_changed_direct() -> Select[Any]:
+    """A row of `sums_queue`'s key for each day with credit of an origin that becomes Direct, or is it no more: the model
+    `last_non_direct` looks at that when sums are made, not when they are read.
+
+    Reads the staged labels, then all of `daily_credit`, once, where there is such an origin.
+    """
+    staged, stored, daily = tables.staged["origin_labels"], tables.origin_labels, tables.daily_credit
+    is_same = and_(stored.c.site_id == staged.c.site_id, stored.c.origin_id == staged.c.origin_id)
+    was_direct, is_direct = func.coalesce(stored.c.channel, "") == DIRECT_CHANNEL, staged.c.channel == DIRECT_CHANNEL
+    is_staged = and_(of_site(staged), staged.c.is_gone.is_(False))
+    changed = select(staged.c.origin_id).outerjoin_from(staged, stored, is_same).where(is_staged, was_direct != is_direct)
+    days = select(daily.c.site_id, daily.c.kind, daily.c.day).distinct()
+    return days.where(of_site(daily), exists(changed), daily.c.origin_id.in_(changed))
 
 
 async def compute(connection: AsyncConnection, site: Site) -> None:
@@ -117,6 +132,7 @@ STAGE = Stage(
     enqueues=(
         Enqueue(tables.touches_queue, visitors_of_changed(tables.origin_labels, _is_ignored_changes(), tables.events.c.origin_id)),
         Enqueue(tables.touches_queue, visitors_of_changed(tables.form_labels, _lead_changes(), tables.events.c.form_id)),
+        Enqueue(tables.sums_queue, days_of_changed_direct()),
     ),
     sources=(
         (tables.origins.c.site_id, tables.origins.c.origin_id, NOT_SET),

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "e898b7a2"
+revision = "8a34ffe9"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", "day", name=op.f("pk_local_days")),
         comment="When each local day of a site starts (SQLite knows no time zones); made anew when the zone changes.",
     )
+    op.create_index("ix_local_days__starts_at", "local_days", ["site_id", "starts_at", "day"], unique=False)
     op.create_table(
         "goal_rules",
         sa.Column(
@@ -1016,6 +1017,66 @@ def upgrade() -> None:
     )
     op.create_index("ix_journeys_queue__site", "journeys_queue", ["site_id", "queue_id"], unique=False)
     op.create_table(
+        "sums_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), server_default="", nullable=False, comment="What is dirty."
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_sums_queue")),
+        comment="Days of a kind of conversion whose sums may have changed.",
+    )
+    op.create_index("ix_sums_queue__key", "sums_queue", ["site_id", "kind", "day"], unique=False)
+    op.create_index("ix_sums_queue__site", "sums_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "months_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "month",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_months_queue")),
+        comment="Months of a kind of conversion whose sums may have changed.",
+    )
+    op.create_index("ix_months_queue__key", "months_queue", ["site_id", "kind", "month"], unique=False)
+    op.create_index("ix_months_queue__site", "months_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
         "failed_keys",
         sa.Column(
             "site_id",
@@ -1553,6 +1614,13 @@ def upgrade() -> None:
             nullable=False,
             comment="The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened. UTC microseconds.",
         ),
+        sa.Column(
+            "counted_on",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="The local day of that moment, YYYY-MM-DD; empty before the first of `local_days`.",
+        ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
         sa.Column("counts", sa.SmallInteger(), nullable=False, comment="1 for the conversion itself, 0 for an adjustment."),
         sa.Column(
@@ -1570,6 +1638,7 @@ def upgrade() -> None:
         comment="What a conversion counts, and when: one entry at the conversion, one for each later change of its net amount.",
     )
     op.create_index("ix_ledger_entries__counted", "ledger_entries", ["site_id", "kind", "counted_at"], unique=False)
+    op.create_index("ix_ledger_entries__day", "ledger_entries", ["site_id", "kind", "counted_on"], unique=False)
     op.create_table(
         "journeys",
         sa.Column(
@@ -1667,6 +1736,99 @@ def upgrade() -> None:
             "site_id", "kind", "holder_id", "fact_id", "touch_visitor_id", "touch_event_id", name=op.f("pk_journey_touches")
         ),
         comment="The touches within 730 days before a conversion, of all its people: the first and the newest 999.",
+    )
+    op.create_table(
+        "daily_credit",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Kind of conversion."),
+        sa.Column(
+            "day",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Local day on which the conversions count: `ledger_entries.counted_on`.",
+        ),
+        sa.Column("model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The rule model."),
+        sa.Column(
+            "origin_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Where the credited touches came from.",
+        ),
+        sa.Column("millionths", sa.BigInteger(), nullable=False, comment="Credited millionths of conversions."),
+        sa.Column("minor", sa.BigInteger(), nullable=False, comment="Credited money in minor units of the site's currency, signed."),
+        sa.PrimaryKeyConstraint("site_id", "kind", "day", "model", "origin_id", name=op.f("pk_daily_credit")),
+        comment="Credit by day and origin, for each rule model at the site's own look-back and half-life.",
+    )
+    op.create_table(
+        "daily_ledger",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Kind of conversion."),
+        sa.Column(
+            "day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Local day on which they count."
+        ),
+        sa.Column(
+            "reason",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Why no touch earned them; empty: touches did.",
+        ),
+        sa.Column(
+            "currency",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Currency of the money; empty where there is none.",
+        ),
+        sa.Column("is_convertible", sa.Boolean(), nullable=False, comment="Whether it is the site's own currency, or none."),
+        sa.Column("millionths", sa.BigInteger(), nullable=False, comment="Millionths of conversions."),
+        sa.Column("minor", sa.BigInteger(), nullable=False, comment="Money in minor units of its currency, signed."),
+        sa.Column(
+            "early_millionths",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Millionths of conversions whose first touch lies before the look-back.",
+        ),
+        sa.Column(
+            "models", sa.Text(), nullable=False, comment="The models whose credit `daily_credit` has for this day, separated by spaces."
+        ),
+        sa.PrimaryKeyConstraint("site_id", "kind", "day", "reason", "currency", name=op.f("pk_daily_ledger")),
+        comment="What conversions count by day, and why no touch earned some of them, at the site's own look-back.",
+    )
+    op.create_table(
+        "monthly_credit",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Kind of conversion."),
+        sa.Column(
+            "month",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="YYYY-MM: the beginning of the day.",
+        ),
+        sa.Column("model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The rule model."),
+        sa.Column(
+            "origin_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Where the credited touches came from.",
+        ),
+        sa.Column("millionths", sa.BigInteger(), nullable=False, comment="Credited millionths of conversions."),
+        sa.Column("minor", sa.BigInteger(), nullable=False, comment="Credited money in minor units of the site's currency, signed."),
+        sa.PrimaryKeyConstraint("site_id", "kind", "month", "model", "origin_id", name=op.f("pk_monthly_credit")),
+        comment="`daily_credit` by month, so that a year is summed from twelve rows an origin.",
     )
     op.create_table(
         "latest_runs",
@@ -2052,6 +2214,12 @@ def upgrade() -> None:
             nullable=False,
             comment="The moment by which intervals take it: the start of the CRM's close date in the site's zone, else when it happened. UTC microseconds.",
         ),
+        sa.Column(
+            "counted_on",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The local day of that moment, YYYY-MM-DD; empty before the first of `local_days`.",
+        ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
         sa.Column("counts", sa.SmallInteger(), nullable=False, comment="1 for the conversion itself, 0 for an adjustment."),
         sa.Column(
@@ -2074,6 +2242,7 @@ def upgrade() -> None:
         comment="Rows of `ledger_entries` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
     )
     op.create_index("ix_ledger_entries_history__counted", "ledger_entries_history", ["site_id", "kind", "counted_at"], unique=False)
+    op.create_index("ix_ledger_entries_history__day", "ledger_entries_history", ["site_id", "kind", "counted_on"], unique=False)
     op.create_index("ix_ledger_entries_history__ended", "ledger_entries_history", ["site_id", "ended_by_run"], unique=False)
     op.create_table(
         "journeys_history",
@@ -2405,6 +2574,7 @@ def create_staging() -> None:
         sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("entry", sa.BigInteger(), nullable=False),
         sa.Column("counted_at", sa.BigInteger(), nullable=True),
+        sa.Column("counted_on", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("occurred_at", sa.BigInteger(), nullable=True),
         sa.Column("counts", sa.SmallInteger(), nullable=True),
         sa.Column("before_minor", sa.BigInteger(), nullable=True),
@@ -2438,6 +2608,48 @@ def create_staging() -> None:
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "touch_visitor_id", "touch_event_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_daily_credit",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("millionths", sa.BigInteger(), nullable=True),
+        sa.Column("minor", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "day", "model", "origin_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_daily_ledger",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("currency", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("is_convertible", sa.Boolean(), nullable=True),
+        sa.Column("millionths", sa.BigInteger(), nullable=True),
+        sa.Column("minor", sa.BigInteger(), nullable=True),
+        sa.Column("early_millionths", sa.BigInteger(), nullable=True),
+        sa.Column("models", sa.Text(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "day", "reason", "currency"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_monthly_credit",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("month", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("millionths", sa.BigInteger(), nullable=True),
+        sa.Column("minor", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "month", "model", "origin_id"),
         prefixes=["UNLOGGED"],
     )
     op.create_table(
@@ -2503,6 +2715,22 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "dirty_sums",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "day"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_months",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("month", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "month"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "enqueued_labels",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -2562,6 +2790,22 @@ def create_staging() -> None:
         sa.Column("holder_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_sums",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("day", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "day"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_months",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("month", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "kind", "month"),
         prefixes=["UNLOGGED"],
     )
     op.create_table(
@@ -2666,6 +2910,9 @@ def downgrade() -> None:
     op.drop_table("origin_labels_history")
     op.drop_table("first_touches")
     op.drop_table("latest_runs")
+    op.drop_table("monthly_credit")
+    op.drop_table("daily_ledger")
+    op.drop_table("daily_credit")
     op.drop_table("journey_touches")
     op.drop_table("journeys")
     op.drop_table("ledger_entries")
@@ -2686,6 +2933,8 @@ def downgrade() -> None:
     op.drop_table("worker_epochs")
     op.drop_table("rebuilds")
     op.drop_table("failed_keys")
+    op.drop_table("months_queue")
+    op.drop_table("sums_queue")
     op.drop_table("journeys_queue")
     op.drop_table("conversions_queue")
     op.drop_table("deals_queue")
@@ -2732,6 +2981,8 @@ def drop_staging() -> None:
     op.drop_table("staged_links")
     op.drop_table("staged_keys")
     op.drop_table("taken_rows")
+    op.drop_table("enqueued_months")
+    op.drop_table("enqueued_sums")
     op.drop_table("enqueued_journeys")
     op.drop_table("enqueued_conversions")
     op.drop_table("enqueued_deals")
@@ -2740,6 +2991,8 @@ def drop_staging() -> None:
     op.drop_table("enqueued_identity")
     op.drop_table("enqueued_touches")
     op.drop_table("enqueued_labels")
+    op.drop_table("dirty_months")
+    op.drop_table("dirty_sums")
     op.drop_table("dirty_journeys")
     op.drop_table("dirty_conversions")
     op.drop_table("dirty_deals")
@@ -2748,6 +3001,9 @@ def drop_staging() -> None:
     op.drop_table("dirty_identity")
     op.drop_table("dirty_touches")
     op.drop_table("dirty_labels")
+    op.drop_table("staged_monthly_credit")
+    op.drop_table("staged_daily_ledger")
+    op.drop_table("staged_daily_credit")
     op.drop_table("staged_journey_touches")
     op.drop_table("staged_journeys")
     op.drop_table("staged_ledger_entries")

@@ -67,6 +67,11 @@ def question(**changes: Any) -> Question:
     return Question(**{**asked, **changes})
 
 
+def day_of(moment: int) -> str:
+    """The day in UTC, which is the site's zone in these tests."""
+    return tables.from_micros(moment).date().isoformat()
+
+
 async def store(database: Database, conversions: Iterable[Conversion], tracking_began_at: int | None = 0) -> None:
     """Replace everything derived by these conversions; deals are named `d0`, `d1`, …; each channel is an origin."""
     rows: dict[Any, list[dict[str, Any]]] = {
@@ -86,7 +91,7 @@ async def store(database: Database, conversions: Iterable[Conversion], tracking_
         )
         rows[tables.journeys].append({**key, "first_touched_at": conversion.first_touched_at, "touches_left_out": 0})
         rows[tables.ledger_entries] += [
-            {**key, "entry": at, "counted_at": entry.counted_at, "occurred_at": entry.counted_at, "counts": entry.counts,
+            {**key, "entry": at, "counted_at": entry.counted_at, "counted_on": day_of(entry.counted_at), "occurred_at": entry.counted_at, "counts": entry.counts,
              "before_minor": entry.before, "after_minor": entry.after}
             for at, entry in enumerate(conversion.entries)
         ]  # fmt: skip

@@ -36,6 +36,9 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"lead_forms": ["newsletter"]},
     {"currency": "EUR"},
     {"timezone": "America/New_York"},
+    {"channel_rules": [{"channel": "Direct", "source": "news"}]},
+    {"lookback_days": {"lead": 1, "customer": 2}},
+    {"half_life_days": 0.25},
 )
 ACCOUNTS: tuple[dict[str, Any], ...] = (
     {"account_journeys": True},

@@ -26,6 +26,7 @@ from app.sites.administration import change_settings
 from app.sites.connections import change_connection, create_connection
 from app.sites.settings import SiteSettings
 from app.sites.site import Site, load_site
+from tests.attribution.sums import assert_sums_equal_journeys
 from tests.facts import at
 from tests.flow import stories
 from tests.flow.stories import Story, Undone, a_story, batches
@@ -176,6 +177,7 @@ async def test_any_order_of_arrival_gives_the_same(database: Database, log: Log,
 
     async with database.read() as connection:
         assert not (await connection.execute(select(tables.failed_keys))).all()
+    await assert_sums_equal_journeys(database, await site_now(database))
     assert await check(database, await site_now(database)) == []
     for _ in range(2):
         await start_rebuild(database, "default", at(0))
@@ -212,6 +214,10 @@ async def test_a_check_finds_what_was_tampered_with(database: Database, log: Log
         await connection.execute(tables.touches.delete())
         row = {"site_id": "default", "kind": "lead", "holder_id": "v9", "fact_id": "e9", "touch_visitor_id": "v9", "touch_event_id": "e9"}
         await connection.execute(tables.journey_touches.insert(), [{**row, "position": 1, "occurred_at": at(0), "origin_id": "x"}])
+        await connection.execute(tables.daily_credit.update().values(millionths=7))
+        await connection.execute(tables.monthly_credit.delete())
     found = {(difference.stage, difference.table) for difference in await check(database, site)}
     assert ("touches", "touches") in found, "rows are missing"
     assert ("journeys", "journey_touches") in found, "a row has no conversion"
+    assert ("sums", "daily_credit") in found, "a sum is another"
+    assert ("months", "monthly_credit") in found, "sums are missing"

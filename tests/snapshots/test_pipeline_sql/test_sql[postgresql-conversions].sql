@@ -135,8 +135,12 @@ FROM staged_conversions
 JOIN deal_people ON deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = staged_conversions.holder_id AND deal_people.deal_id = staged_conversions.fact_id
 WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.kind IN (__[POSTCOMPILE_kind_1]) AND staged_conversions.person_id = ''::VARCHAR COLLATE "C") AS people;
 
-INSERT INTO staged_ledger_entries (site_id, kind, holder_id, fact_id, entry, counted_at, occurred_at, counts, before_minor, after_minor, is_gone)
-SELECT :site_id::VARCHAR COLLATE "C" AS site_id, entries.kind, entries.holder_id, entries.fact_id, entries.entry, entries.counted_at, entries.occurred_at, entries.counts, entries.before_minor, entries.after_minor, false AS is_gone
+INSERT INTO staged_ledger_entries (site_id, kind, holder_id, fact_id, entry, counted_at, counted_on, occurred_at, counts, before_minor, after_minor, is_gone)
+SELECT :site_id::VARCHAR COLLATE "C" AS site_id, entries.kind, entries.holder_id, entries.fact_id, entries.entry, entries.counted_at, coalesce((SELECT days.day
+FROM local_days AS days
+WHERE days.site_id = :site_id::VARCHAR COLLATE "C" AND days.starts_at <= entries.counted_at
+ORDER BY days.starts_at DESC, days.day DESC
+ LIMIT 1::INTEGER), ''::VARCHAR) AS counted_on, entries.occurred_at, entries.counts, entries.before_minor, entries.after_minor, false AS is_gone
 FROM (SELECT staged_conversions.kind AS kind, staged_conversions.holder_id AS holder_id, staged_conversions.fact_id AS fact_id, 0::INTEGER AS entry, staged_conversions.occurred_at AS counted_at, staged_conversions.occurred_at AS occurred_at, 1::INTEGER AS counts, 0::INTEGER AS before_minor, 0::INTEGER AS after_minor
 FROM staged_conversions
 WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.person_id != ''::VARCHAR COLLATE "C"
@@ -188,6 +192,10 @@ DELETE
 FROM enqueued_journeys
 WHERE enqueued_journeys.site_id = :site_id::VARCHAR COLLATE "C";
 
+DELETE
+FROM enqueued_sums
+WHERE enqueued_sums.site_id = :site_id::VARCHAR COLLATE "C";
+
 INSERT INTO enqueued_journeys (site_id, kind, holder_id, fact_id)
 SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.holder_id, anon_1.fact_id
 FROM (SELECT concerned_conversions.site_id AS site_id, concerned_conversions.kind AS kind, concerned_conversions.holder_id AS holder_id, concerned_conversions.fact_id AS fact_id
@@ -195,7 +203,37 @@ FROM concerned_conversions
 WHERE concerned_conversions.site_id = :site_id::VARCHAR COLLATE "C") AS anon_1
 WHERE True ON CONFLICT (site_id, kind, holder_id, fact_id) DO NOTHING;
 
+INSERT INTO enqueued_sums (site_id, kind, day)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
+FROM (SELECT staged_ledger_entries.site_id AS site_id, staged_ledger_entries.kind AS kind, staged_ledger_entries.counted_on AS day
+FROM staged_ledger_entries
+WHERE staged_ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND staged_ledger_entries.is_gone IS false) AS anon_1
+WHERE True ON CONFLICT (site_id, kind, day) DO NOTHING;
+
+INSERT INTO enqueued_sums (site_id, kind, day)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
+FROM (SELECT ledger_entries.site_id AS site_id, ledger_entries.kind AS kind, ledger_entries.counted_on AS day
+FROM staged_conversions
+JOIN ledger_entries ON ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = staged_conversions.kind AND ledger_entries.holder_id = staged_conversions.holder_id AND ledger_entries.fact_id = staged_conversions.fact_id
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C") AS anon_1
+WHERE True ON CONFLICT (site_id, kind, day) DO NOTHING;
+
+INSERT INTO enqueued_sums (site_id, kind, day)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
+FROM (SELECT ledger_entries.site_id AS site_id, ledger_entries.kind AS kind, ledger_entries.counted_on AS day
+FROM staged_ledger_entries
+JOIN ledger_entries ON ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = staged_ledger_entries.kind AND ledger_entries.holder_id = staged_ledger_entries.holder_id AND ledger_entries.fact_id = staged_ledger_entries.fact_id
+WHERE staged_ledger_entries.site_id = :site_id::VARCHAR COLLATE "C") AS anon_1
+WHERE True ON CONFLICT (site_id, kind, day) DO NOTHING;
+
 INSERT INTO journeys_queue (site_id, kind, holder_id, fact_id, received_at)
 SELECT enqueued_journeys.site_id, enqueued_journeys.kind, enqueued_journeys.holder_id, enqueued_journeys.fact_id, :received_at::BIGINT AS anon_1
 FROM enqueued_journeys
 WHERE enqueued_journeys.site_id = :site_id::VARCHAR COLLATE "C";
+
+INSERT INTO sums_queue (site_id, kind, day, received_at)
+SELECT enqueued_sums.site_id, enqueued_sums.kind, enqueued_sums.day, :received_at::BIGINT AS anon_1
+FROM enqueued_sums
+WHERE enqueued_sums.site_id = :site_id::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT *
+FROM sums_queue
+WHERE sums_queue.site_id = enqueued_sums.site_id AND sums_queue.kind = enqueued_sums.kind AND sums_queue.day = enqueued_sums.day));

@@ -57,3 +57,30 @@ SELECT staged_journey_touches.is_gone, count(*) AS number
 FROM staged_journey_touches
 WHERE staged_journey_touches.site_id = :site_id::VARCHAR COLLATE "C"
 GROUP BY staged_journey_touches.is_gone;
+
+DELETE
+FROM enqueued_sums
+WHERE enqueued_sums.site_id = :site_id::VARCHAR COLLATE "C";
+
+INSERT INTO enqueued_sums (site_id, kind, day)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
+FROM (SELECT ledger_entries.site_id AS site_id, ledger_entries.kind AS kind, ledger_entries.counted_on AS day
+FROM staged_journeys
+JOIN ledger_entries ON ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = staged_journeys.kind AND ledger_entries.holder_id = staged_journeys.holder_id AND ledger_entries.fact_id = staged_journeys.fact_id
+WHERE staged_journeys.site_id = :site_id::VARCHAR COLLATE "C") AS anon_1
+WHERE True ON CONFLICT (site_id, kind, day) DO NOTHING;
+
+INSERT INTO enqueued_sums (site_id, kind, day)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
+FROM (SELECT ledger_entries.site_id AS site_id, ledger_entries.kind AS kind, ledger_entries.counted_on AS day
+FROM staged_journey_touches
+JOIN ledger_entries ON ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = staged_journey_touches.kind AND ledger_entries.holder_id = staged_journey_touches.holder_id AND ledger_entries.fact_id = staged_journey_touches.fact_id
+WHERE staged_journey_touches.site_id = :site_id::VARCHAR COLLATE "C") AS anon_1
+WHERE True ON CONFLICT (site_id, kind, day) DO NOTHING;
+
+INSERT INTO sums_queue (site_id, kind, day, received_at)
+SELECT enqueued_sums.site_id, enqueued_sums.kind, enqueued_sums.day, :received_at::BIGINT AS anon_1
+FROM enqueued_sums
+WHERE enqueued_sums.site_id = :site_id::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT *
+FROM sums_queue
+WHERE sums_queue.site_id = enqueued_sums.site_id AND sums_queue.kind = enqueued_sums.kind AND sums_queue.day = enqueued_sums.day));

@@ -103,6 +103,10 @@ DELETE
 FROM enqueued_deals
 WHERE enqueued_deals.site_id = :site_id;
 
+DELETE
+FROM enqueued_sums
+WHERE enqueued_sums.site_id = :site_id;
+
 INSERT INTO enqueued_conversions (site_id, person_id, space, deal_id)
 SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
 FROM (SELECT :site_id AS site_id, candidates.person_id AS person_id, '' AS space, '' AS deal_id
@@ -129,6 +133,45 @@ JOIN deal_fields ON deal_fields.site_id = :site_id AND deal_fields.field = 'visi
 WHERE staged_visitor_spans.site_id = :site_id) AS anon_1
 WHERE True = 1 ON CONFLICT (site_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_sums (site_id, kind, day)
+SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
+FROM (SELECT ledger_entries.site_id AS site_id, ledger_entries.kind AS kind, ledger_entries.counted_on AS day
+FROM conversions
+JOIN journeys ON journeys.site_id = :site_id AND journeys.kind = conversions.kind AND journeys.holder_id = conversions.holder_id AND journeys.fact_id = conversions.fact_id
+JOIN ledger_entries ON ledger_entries.site_id = :site_id AND ledger_entries.kind = conversions.kind AND ledger_entries.holder_id = conversions.holder_id AND ledger_entries.fact_id = conversions.fact_id
+WHERE conversions.site_id = :site_id AND (SELECT coalesce(min(visitor_spans.first_touched_at), 253402300799999999) AS coalesce_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id) != min((SELECT coalesce(min(staged_visitor_spans.first_touched_at), 253402300799999999) AS coalesce_2
+FROM staged_visitor_spans
+WHERE staged_visitor_spans.site_id = :site_id AND staged_visitor_spans.is_gone IS 0), coalesce((SELECT visitor_spans.first_touched_at AS first_touched_at
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.first_touched_at IS NOT NULL AND NOT (EXISTS (SELECT *
+FROM staged_visitor_spans
+WHERE staged_visitor_spans.site_id = :site_id AND staged_visitor_spans.visitor_id = visitor_spans.visitor_id AND staged_visitor_spans.starts_at = visitor_spans.starts_at))
+ORDER BY visitor_spans.first_touched_at
+ LIMIT 1 OFFSET 0), 253402300799999999)) AND conversions.occurred_at >= min((SELECT coalesce(min(visitor_spans.first_touched_at), 253402300799999999) AS coalesce_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id), min((SELECT coalesce(min(staged_visitor_spans.first_touched_at), 253402300799999999) AS coalesce_2
+FROM staged_visitor_spans
+WHERE staged_visitor_spans.site_id = :site_id AND staged_visitor_spans.is_gone IS 0), coalesce((SELECT visitor_spans.first_touched_at AS first_touched_at
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.first_touched_at IS NOT NULL AND NOT (EXISTS (SELECT *
+FROM staged_visitor_spans
+WHERE staged_visitor_spans.site_id = :site_id AND staged_visitor_spans.visitor_id = visitor_spans.visitor_id AND staged_visitor_spans.starts_at = visitor_spans.starts_at))
+ORDER BY visitor_spans.first_touched_at
+ LIMIT 1 OFFSET 0), 253402300799999999))) AND conversions.occurred_at < max((SELECT coalesce(min(visitor_spans.first_touched_at), 253402300799999999) AS coalesce_1
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id), min((SELECT coalesce(min(staged_visitor_spans.first_touched_at), 253402300799999999) AS coalesce_2
+FROM staged_visitor_spans
+WHERE staged_visitor_spans.site_id = :site_id AND staged_visitor_spans.is_gone IS 0), coalesce((SELECT visitor_spans.first_touched_at AS first_touched_at
+FROM visitor_spans
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.first_touched_at IS NOT NULL AND NOT (EXISTS (SELECT *
+FROM staged_visitor_spans
+WHERE staged_visitor_spans.site_id = :site_id AND staged_visitor_spans.visitor_id = visitor_spans.visitor_id AND staged_visitor_spans.starts_at = visitor_spans.starts_at))
+ORDER BY visitor_spans.first_touched_at
+ LIMIT 1 OFFSET 0), 253402300799999999))) AND journeys.first_touched_at IS NULL) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, kind, day) DO NOTHING;
+
 INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at AS anon_1
 FROM enqueued_conversions
@@ -138,3 +181,10 @@ INSERT INTO deals_queue (site_id, space, deal_id, received_at)
 SELECT enqueued_deals.site_id, enqueued_deals.space, enqueued_deals.deal_id, :received_at AS anon_1
 FROM enqueued_deals
 WHERE enqueued_deals.site_id = :site_id;
+
+INSERT INTO sums_queue (site_id, kind, day, received_at)
+SELECT enqueued_sums.site_id, enqueued_sums.kind, enqueued_sums.day, :received_at AS anon_1
+FROM enqueued_sums
+WHERE enqueued_sums.site_id = :site_id AND NOT (EXISTS (SELECT *
+FROM sums_queue
+WHERE sums_queue.site_id = enqueued_sums.site_id AND sums_queue.kind = enqueued_sums.kind AND sums_queue.day = enqueued_sums.day));

@@ -1,0 +1,91 @@
+"""The stage `sums`: dirty days of a kind of conversion -> what they count, and the credit of each origin under each model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import tables
+from app.attribution.daily import credit_of_days, entries_of_days, ledger_of_days
+from app.attribution.rules import MODELS
+from app.attribution.sums import month_of, question_of_sums
+from app.sites.site import Site
+from app.swap import BatchSize, Enqueue, Stage, Target, is_dirty, of_site
+from app.touches.queries import staged
+
+_MOST_ENTRIES = 4_000
+"""Ledger entries that one statement looks at, unless a single day has more: it holds every touch under every model."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Days of one kind of conversion that are summed by one statement, first and last included."""
+
+    kind: str
+    first_day: str
+    last_day: str
+    entries: int
+
+
+def portions(days: Iterable[Row[Any]]) -> Iterator[Portion]:
+    """Rows of `entries_of_days`, in order, as portions."""
+    portion: Portion | None = None
+    for row in days:
+        kind, day, entries = row.kind, row.day, row.entries
+        if portion and portion.kind == kind and portion.entries + entries <= _MOST_ENTRIES:
+            portion = Portion(kind, portion.first_day, day, portion.entries + entries)
+            continue
+        if portion:
+            yield portion
+        portion = Portion(kind, day, day, entries)
+    if portion:
+        yield portion
+
+
+async def compute(connection: AsyncConnection, site: Site) -> None:
+    """Stage the sums of the dirty days."""
+    days = (await connection.execute(entries_of_days(), {"site_id": site.site_id})).all()
+    for portion in portions(days):
+        question = question_of_sums(site, portion.kind)
+        values = {**question.parameters, "first_day": portion.first_day, "last_day": portion.last_day}
+        for models in _together(portion):
+            await connection.execute(staged("daily_credit", credit_of_days(question, models)), values)
+        await connection.execute(staged("daily_ledger", ledger_of_days(question, tuple(MODELS))), values)
+
+
+def _together(portion: Portion) -> Iterator[Sequence[str]]:
+    """The models that one statement takes: all of them, but one at a time on a day so busy that memory could run short."""
+    if portion.entries <= _MOST_ENTRIES:
+        yield tuple(MODELS)
+    else:
+        yield from ((model,) for model in MODELS)
+
+
+def _target(table: Table) -> Target:
+    return Target(table, is_dirty(tables.sums_queue, table.c.kind, table.c.day))
+
+
+def _months_changed() -> Select[Any]:
+    """A row for each month of a kind with a day whose credit changed."""
+    changed = tables.staged["daily_credit"]
+    return select(changed.c.site_id, changed.c.kind, month_of(changed.c.day).label("month")).where(of_site(changed))
+
+
+STAGE = Stage(
+    name="sums",
+    queue=tables.sums_queue,
+    targets=(_target(tables.daily_credit), _target(tables.daily_ledger)),
+    compute=compute,
+    enqueues=(Enqueue(tables.months_queue, _months_changed()),),
+    sources=(
+        (tables.ledger_entries.c.site_id, tables.ledger_entries.c.kind, tables.ledger_entries.c.counted_on),
+        (tables.daily_ledger.c.site_id, tables.daily_ledger.c.kind, tables.daily_ledger.c.day),
+        (tables.daily_credit.c.site_id, tables.daily_credit.c.kind, tables.daily_credit.c.day),
+    ),
+    # A day may have one conversion or thousands.
+    batch=BatchSize(first=64, least=1, most=1_000, seconds=1.0),
+)

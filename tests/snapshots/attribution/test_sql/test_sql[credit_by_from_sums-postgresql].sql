@@ -1,0 +1,31 @@
+WITH days_counted AS
+(SELECT DISTINCT daily_ledger.day AS day
+FROM daily_ledger
+WHERE daily_ledger.site_id = :site_id::VARCHAR COLLATE "C" AND daily_ledger.kind = :kind::VARCHAR COLLATE "C" AND daily_ledger.day >= :from_day::VARCHAR COLLATE "C" AND daily_ledger.day < :to_day::VARCHAR COLLATE "C"),
+whole_months AS
+(SELECT DISTINCT substr(days_counted.day, 1::INTEGER, 7::INTEGER) AS month
+FROM days_counted
+WHERE substr(days_counted.day, 1::INTEGER, 7::INTEGER) >= :first_month::VARCHAR COLLATE "C" AND substr(days_counted.day, 1::INTEGER, 7::INTEGER) < :end_month::VARCHAR COLLATE "C" AND (substr(days_counted.day, 1::INTEGER, 7::INTEGER) NOT IN (SELECT months_queue.month
+FROM months_queue
+WHERE months_queue.site_id = :site_id::VARCHAR COLLATE "C" AND months_queue.kind = :kind::VARCHAR COLLATE "C"))),
+parts AS
+(SELECT monthly_credit.origin_id AS origin_id, monthly_credit.millionths AS millionths, monthly_credit.minor AS minor
+FROM whole_months
+JOIN monthly_credit ON monthly_credit.site_id = :site_id::VARCHAR COLLATE "C" AND monthly_credit.kind = :kind::VARCHAR COLLATE "C" AND monthly_credit.month = whole_months.month AND monthly_credit.model = :model::VARCHAR COLLATE "C" UNION ALL SELECT daily_credit.origin_id AS origin_id, daily_credit.millionths AS millionths, daily_credit.minor AS minor
+FROM days_counted
+JOIN daily_credit ON daily_credit.site_id = :site_id::VARCHAR COLLATE "C" AND daily_credit.kind = :kind::VARCHAR COLLATE "C" AND daily_credit.day = days_counted.day AND daily_credit.model = :model::VARCHAR COLLATE "C"
+WHERE (substr(days_counted.day, 1::INTEGER, 7::INTEGER) NOT IN (SELECT whole_months.month
+FROM whole_months))),
+credit_of_origins AS
+(SELECT parts.origin_id AS origin_id, CAST(sum(parts.millionths) AS BIGINT) AS millionths, CAST(sum(parts.minor) AS BIGINT) AS minor
+FROM parts
+GROUP BY parts.origin_id),
+labelled_credit AS
+(SELECT coalesce(origin_labels.channel, 'Unassigned'::VARCHAR) AS channel, credit_of_origins.millionths AS millionths, credit_of_origins.minor AS minor
+FROM credit_of_origins
+LEFT OUTER JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = credit_of_origins.origin_id)
+ SELECT labelled_credit.channel, CAST(sum(labelled_credit.millionths) AS BIGINT) AS millionths, CAST(sum(labelled_credit.minor) AS BIGINT) AS minor
+FROM labelled_credit
+GROUP BY labelled_credit.channel
+HAVING CAST(sum(labelled_credit.millionths) AS BIGINT) != 0::BIGINT OR CAST(sum(labelled_credit.minor) AS BIGINT) != 0::BIGINT
+ORDER BY CAST(sum(labelled_credit.millionths) AS BIGINT) DESC, CAST(sum(labelled_credit.minor) AS BIGINT) DESC, CAST(labelled_credit.channel AS TEXT) COLLATE "C"
