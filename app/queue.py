@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Table, and_, bindparam, delete, func, insert, literal, select
+from sqlalchemy import Delete, Insert, Select, Table, and_, bindparam, delete, func, insert, literal, or_, select
 
 from app import tables
 
@@ -20,6 +20,12 @@ def rows_to_enqueue(queue: Table, site_id: str, keys: Iterable[tuple[str, ...]],
     """Rows of a queue for dirty keys that Python knows (what ingestion enqueues)."""
     names = dirty_columns(queue)
     return [{"site_id": site_id, "received_at": received_at, **dict(zip(names, key, strict=True))} for key in keys]
+
+
+def is_anything_queued() -> Select[Any]:
+    """One row: whether any queue of the site holds a row, or a rebuild is under way. Index: `ix_<queue>__site`."""
+    held = (select(table.c.site_id).where(table.c.site_id == bindparam("site_id")).exists() for table in (*tables.QUEUES, tables.rebuilds))
+    return select(or_(*held))
 
 
 def take(queue: Table) -> Insert:

@@ -13,6 +13,7 @@ from app.log.failures import in_words
 from app.pipeline.batches import SettingsChanged, Worker, run_stage
 from app.pipeline.rebuild import rebuild_chunk
 from app.pipeline.stages import STAGES
+from app.queue import is_anything_queued
 from app.sites.site import Site, load_sites
 
 _IDLE_SECONDS = 0.25
@@ -74,12 +75,18 @@ async def _work(database: Database, stop: asyncio.Event) -> None:
             while not stop.is_set():
                 done = 0
                 for site in await _sites(database, None):
-                    if await locks.take(connection, site.site_id):
+                    if await locks.take(connection, site.site_id) and await _is_anything_queued(database, site):
                         done += await run_once(worker, site)
                     if stop.is_set():
                         break
                 if not done:
                     await _sleep(stop, _IDLE_SECONDS)
+
+
+async def _is_anything_queued(database: Database, site: Site) -> bool:
+    """Whether there is work at all: one statement where a round of every stage takes dozens, four times a second."""
+    async with database.read() as connection:
+        return bool(await connection.scalar(is_anything_queued(), {"site_id": site.site_id}))
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
