@@ -65,7 +65,8 @@ TAKEN = frozenset({
     "channel", "source", "medium", "campaign", "term", "content", "landing_page", "referrer", "model", "site", "from", "to", "currency",
     "conversion", "conversions", "revenue", "removal_effect", "low", "high", "visitors", "leads", "mqls", "sqls", "opportunities",
     "customers", "implied", "steps", "visitor", "lead", "mql", "sql", "opportunity", "step", "duration", "rank", "count", "millionths",
-    "minor", *(each.name for each in BUILT_IN),
+    "minor", "revenue_low", "revenue_high", "pipeline_low", "pipeline_high", "influenced_conversions", "influenced_amount", "before",
+    "after", "change", "causes", "by_lookback_days", "spread", "models", "path", "days", "sourced_by", *(each.name for each in BUILT_IN),
 })  # fmt: skip
 """Names that already mean something in a question or an answer."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.attribution.rules import MODELS
 from app.db import Database
 from tests.reports.story import READER, form, get, tell, visit, won
 
@@ -114,6 +115,24 @@ async def test_a_funnel_of_some_people(told: httpx.AsyncClient) -> None:
     assert (funnel["filter"], funnel["totals"]["visitors"], funnel["totals"]["leads"]) == (["country:!DE"], 2, 2)
     funnel = await get(told, "/v1/reports/funnel", filter=["country:!DE", "industry:Software"])
     assert funnel["rows"] == []
+
+
+async def test_every_report_of_conversions_takes_filters_and_those_of_credit_properties(told: httpx.AsyncClient) -> None:
+    filters = {"filter": ["product:Pro", "customer:new"]}
+    for report in ("path-length", "time-lag", "paths", "overlap", "sourced"):
+        answer = await get(told, f"/v1/reports/{report}", **filters)
+        assert (report, answer["totals"]["revenue"], answer["filter"]) == (report, "100.00", filters["filter"])
+    whole = {"by": "industry,channel", **filters}
+    row = {"industry": "Software", "channel": "Paid Search", "conversions": 1, "revenue": "100.00"}
+    everything = await get(told, "/v1/reports/attribution", **whole, model="all", influenced=True)
+    assert {model: answer["rows"] for model, answer in everything["models"].items()} == {
+        model: [row | {"influenced_conversions": 1, "influenced_amount": "100.00"}] for model in MODELS
+    }
+    [at_lookbacks] = (await get(told, "/v1/reports/lookback", **whole))["rows"]
+    assert (at_lookbacks["industry"], at_lookbacks["by_lookback_days"]["30"]["revenue"]) == ("Software", "100.00")
+    moments = {"from_as_of": datetime.now(UTC).isoformat()}
+    same = await get(told, "/v1/reports/attribution/diff", **whole, **moments)
+    assert (same["totals"]["before"]["revenue"], same["totals"]["after"]["revenue"]) == ("100.00", "100.00")
 
 
 async def test_those_who_did_not_convert_are_of_the_segment_too(told: httpx.AsyncClient) -> None:
