@@ -143,15 +143,16 @@ site_versions = _table(
 
 models = _table(
     "models",
-    "Models of a site's own: weights of milestones, together 1,000.",
+    "Models of a site's own, each time they changed: weights of milestones, together 1,000.",
     _site(),
     _id("name", "What `model=` calls it."),
+    Column("changed_at", Moment, primary_key=True, comment="When it was made, changed or removed: UTC microseconds."),
     _int("first_permille", "What the first touch gets, in tenths of a per cent."),
     _int("lead_permille", "The last touch at or before the lead."),
     _int("opportunity_permille", "The last touch at or before the opportunity."),
     _int("last_permille", "The last touch."),
     _int("rest_permille", "Divided over the touches that hold no milestone."),
-    _at("changed_at", "When it was made, or last changed."),
+    _flag("is_gone", "It was removed."),
 )
 
 keys = _table(

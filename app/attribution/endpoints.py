@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from app.attribution import own_models
+from app.attribution.models import DATA_DRIVEN
 from app.attribution.own_models import NewModel
 from app.attribution.rules import MODELS
 from app.sites.authorisation import administered, looked_at
@@ -30,7 +31,7 @@ async def list_models(request: Request, site: SeenSite) -> dict[str, Any]:
     """The site's own models with their weights, and the names of the built-in ones. Needs the scope `read` or `admin`."""
     async with request.app.state.database.read() as connection:
         own = (await load_site(connection, site.site_id)).models
-    return {"models": [_shown(each) for each in own], "built_in": [*MODELS]}
+    return {"models": [_shown(each) for each in own], "built_in": [*MODELS, *DATA_DRIVEN]}
 
 
 @router.get("/{name}", summary="One model")
@@ -60,8 +61,8 @@ async def change_model(request: Request, name: str, changes: Patch, site: OfSite
 
 @router.delete("/{name}", status_code=204, summary="Remove a model")
 async def delete_model(request: Request, name: str, site: OfSite) -> Response:
-    """Remove one of the site's own models. Nothing else changes."""
+    """Remove one of the site's own models. Answers of an earlier moment (`as_of`) still have it."""
     async with request.app.state.database.write() as connection:
-        await own_models.delete_model(connection, site.site_id, name)
+        await own_models.delete_model(connection, site.site_id, name, datetime.now(UTC))
     request.app.state.directory.forget(site.site_id)
     return Response(status_code=204)

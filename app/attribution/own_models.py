@@ -1,4 +1,4 @@
-"""The models that a site names itself: made, changed and removed.
+"""The models that a site names itself: made, changed and removed. Each change is a row, so that an earlier moment has its own.
 
 Every function works within the caller's transaction; `now` is when it happens.
 """
@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import ColumnElement, bindparam, delete, update
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.attribution.models import DATA_DRIVEN
 from app.attribution.rules import MODELS
-from app.db import insert_new
 from app.errors import Conflict, NotFound, Unprocessable
 from app.sites.administration import lock_site, unprocessable
 from app.sites.settings import merge_patch
 from app.sites.site import load_site
 from app.sites.weights import OwnModel, Weights
 
-RESERVED = ("all", "markov", "shapley")
-"""Names that `model=` understands, besides the rule models."""
+TAKEN = (*MODELS, *DATA_DRIVEN, "all")
+"""Names that `model=` understands on every site."""
 MOST = 50
 """Models of a site: `model=all` computes each."""
 
@@ -59,13 +60,12 @@ async def create_model(connection: AsyncConnection, site_id: str, fields: Mappin
     wanted = fields if isinstance(fields, NewModel) else _checked(NewModel, fields)
     _check_name(wanted.name)
     await lock_site(connection, site_id)
-    if len((await load_site(connection, site_id)).models) >= MOST:
+    known = (await load_site(connection, site_id)).models
+    if len(known) >= MOST:
         raise Unprocessable(f"A site has at most {MOST} models of its own.")
-    made = OwnModel(wanted.name, wanted.weights, now)
-    stored = await connection.execute(insert_new(connection.dialect.name == "sqlite", tables.models), {"site_id": site_id, **_row(made)})
-    if stored.rowcount != 1:
+    if wanted.name in {each.name for each in known}:
         raise Conflict(f"There is a model {wanted.name!r} already.")
-    return made
+    return await _write(connection, site_id, OwnModel(wanted.name, wanted.weights, now))
 
 
 async def change_model(connection: AsyncConnection, site_id: str, name: str, changes: Mapping[str, Any], now: datetime) -> OwnModel:
@@ -75,22 +75,21 @@ async def change_model(connection: AsyncConnection, site_id: str, name: str, cha
     patched = _checked(_Changes, merge_patch({"weights": before.weights.as_numbers()}, dict(changes)))
     if patched.weights == before.weights:
         return before
-    after = OwnModel(name, patched.weights, now)
-    await connection.execute(update(tables.models).where(_is_named()).values(_row(after)), {"of_site": site_id, "of_name": name})
-    return after
+    return await _write(connection, site_id, OwnModel(name, patched.weights, now))
 
 
-async def delete_model(connection: AsyncConnection, site_id: str, name: str) -> None:
+async def delete_model(connection: AsyncConnection, site_id: str, name: str, now: datetime) -> None:
     """Remove a model. NotFound if the site has none of that name."""
-    await find_model(connection, site_id, name)
-    await connection.execute(delete(tables.models).where(_is_named()), {"of_site": site_id, "of_name": name})
+    await lock_site(connection, site_id)
+    gone = await find_model(connection, site_id, name)
+    await _write(connection, site_id, replace(gone, changed_at=now), is_gone=True)
 
 
 def _check_name(name: str) -> None:
     if not _NAME.match(name):
         raise Unprocessable("name: 1 to 64 letters, digits, - or _, beginning with a letter or digit.")
-    if name.casefold() in (*MODELS, *RESERVED):
-        raise Unprocessable(f"name: {name!r} is taken; {', '.join((*MODELS, *RESERVED))} mean the same on every site.")
+    if name.casefold() in TAKEN:
+        raise Unprocessable(f"name: {name!r} is taken; {', '.join(TAKEN)} mean the same on every site.")
 
 
 def _checked(model: type[Any], fields: Mapping[str, Any]) -> Any:
@@ -100,11 +99,8 @@ def _checked(model: type[Any], fields: Mapping[str, Any]) -> Any:
         raise unprocessable(error) from None
 
 
-def _row(model: OwnModel) -> dict[str, Any]:
+async def _write(connection: AsyncConnection, site_id: str, model: OwnModel, *, is_gone: bool = False) -> OwnModel:
     weights = {f"{name}_permille": share for name, share in model.weights.permille.items()}
-    return {"name": model.name, **weights, "changed_at": model.changed_at}
-
-
-def _is_named() -> ColumnElement[bool]:
-    model = tables.models.c
-    return (model.site_id == bindparam("of_site")) & (model.name == bindparam("of_name"))
+    row = {"site_id": site_id, "name": model.name, "changed_at": model.changed_at, **weights, "is_gone": is_gone}
+    await connection.execute(insert(tables.models), row)
+    return model

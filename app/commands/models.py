@@ -74,11 +74,11 @@ def change_model(
 def delete_model(name: Name, site: SiteOption = "default") -> None:
     """Remove a model. Nothing else changes."""
     from app.attribution import own_models
-    from app.commands.running import opened, run
+    from app.commands.running import now, opened, run
 
     async def delete() -> None:
         async with opened() as database, database.write() as connection:
-            await own_models.delete_model(connection, site, name)
+            await own_models.delete_model(connection, site, name, now())
 
     run(delete())
     say(f"Removed the model {name}.")

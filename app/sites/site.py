@@ -12,7 +12,6 @@ from app import tables
 from app.errors import NotFound
 from app.sites.settings import SiteSettings
 from app.sites.weights import OwnModel, models_of_site, read_model
-from app.tables import to_micros
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,9 @@ def settings_then() -> Select[Any]:
 
 
 async def load_site_then(connection: AsyncConnection, site: Site, as_of: int) -> Site:
-    """The site with the settings that were in force at a moment, in microseconds.
-
-    Of its own models only those that have not been changed since: what their weights were before is not kept.
-    """
+    """The site with the settings that were in force, and the models that it had, at a moment, in microseconds."""
     row = (await connection.execute(settings_then(), {"site_id": site.site_id, "as_of": as_of})).one_or_none()
-    then = replace(site, models=tuple(each for each in site.models if to_micros(each.changed_at) <= as_of), as_of=as_of)
+    then = replace(site, models=await _models(connection, site.site_id, as_of), as_of=as_of)
     if row is None:
         return then
     return replace(then, settings_version=row.version, settings=SiteSettings.model_validate_json(row.settings))
@@ -75,5 +71,9 @@ async def load_site(connection: AsyncConnection, site_id: str) -> Site:
 
 
 async def _site(connection: AsyncConnection, site_id: str, hash_key: bytes, version: int, settings: str) -> Site:
-    models = [read_model(row) for row in await connection.execute(models_of_site(), {"of_site": site_id})]
-    return Site(site_id, hash_key, version, SiteSettings.model_validate_json(settings), tuple(models))
+    return Site(site_id, hash_key, version, SiteSettings.model_validate_json(settings), await _models(connection, site_id))
+
+
+async def _models(connection: AsyncConnection, site_id: str, as_of: int | None = None) -> tuple[OwnModel, ...]:
+    rows = await connection.execute(models_of_site(then=as_of is not None), {"of_site": site_id, "as_of": as_of})
+    return tuple(read_model(row) for row in rows)

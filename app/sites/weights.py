@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Row, Select, bindparam, exists, select
 
 from app import tables
 
@@ -53,10 +53,14 @@ class OwnModel:
     """When it was made, or last changed."""
 
 
-def models_of_site() -> Select[Any]:
-    """A row a model of the site `:of_site`, by name. Index: the key of `models`."""
-    model = tables.models
-    return select(model).where(model.c.site_id == bindparam("of_site")).order_by(model.c.name)
+def models_of_site(*, then: bool = False) -> Select[Any]:
+    """A row a model that the site `:of_site` has, or had at `:as_of` (microseconds), by name. Index: the key of `models`."""
+    model, later = tables.models, tables.models.alias("later_models")
+    as_of = bindparam("as_of", type_=tables.Moment)
+    is_later = [later.c.site_id == model.c.site_id, later.c.name == model.c.name, later.c.changed_at > model.c.changed_at]
+    known = [each.c.changed_at <= as_of for each in (model, later) if then]
+    newest = ~exists().where(*is_later, *known[1:])
+    return select(model).where(model.c.site_id == bindparam("of_site"), ~model.c.is_gone, newest, *known[:1]).order_by(model.c.name)
 
 
 def read_model(row: Row[Any]) -> OwnModel:

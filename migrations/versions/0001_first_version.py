@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "8a34ffe9"
+revision = "6a739e39"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -55,14 +55,15 @@ def upgrade() -> None:
             comment="The tenant; first column of every key.",
         ),
         sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="What `model=` calls it."),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False, comment="When it was made, changed or removed: UTC microseconds."),
         sa.Column("first_permille", sa.BigInteger(), nullable=False, comment="What the first touch gets, in tenths of a per cent."),
         sa.Column("lead_permille", sa.BigInteger(), nullable=False, comment="The last touch at or before the lead."),
         sa.Column("opportunity_permille", sa.BigInteger(), nullable=False, comment="The last touch at or before the opportunity."),
         sa.Column("last_permille", sa.BigInteger(), nullable=False, comment="The last touch."),
         sa.Column("rest_permille", sa.BigInteger(), nullable=False, comment="Divided over the touches that hold no milestone."),
-        sa.Column("changed_at", sa.BigInteger(), nullable=False, comment="When it was made, or last changed. UTC microseconds."),
-        sa.PrimaryKeyConstraint("site_id", "name", name=op.f("pk_models")),
-        comment="Models of a site's own: weights of milestones, together 1,000.",
+        sa.Column("is_gone", sa.Boolean(), nullable=False, comment="It was removed."),
+        sa.PrimaryKeyConstraint("site_id", "name", "changed_at", name=op.f("pk_models")),
+        comment="Models of a site's own, each time they changed: weights of milestones, together 1,000.",
     )
     op.create_table(
         "keys",
