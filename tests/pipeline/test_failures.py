@@ -18,13 +18,14 @@ from tests.rows import assert_rows
 pytestmark = pytest.mark.anyio
 
 MOST = 2**63 - 1
+"""Of a currency of four places, so that it is as many minor units: two of them are beyond 64 bits."""
 GOOD = ("a", "b", "y", "z")
 
 
 async def test_a_failing_key_is_set_aside_alone(database: Database, site: Site) -> None:
     for deal_id in GOOD:
         await put_all(database, deal_rows(deal_id, said(f"of {deal_id}", 0)))
-    await put_all(database, deal_rows("bad", said("f1", 1, "adjusted", by=MOST, name="Bad"), said("f2", 2, "adjusted", by=MOST)))
+    await put_all(database, deal_rows("bad", said("f1", 1, "adjusted", by=MOST, currency="CLF"), said("f2", 2, "adjusted", by=MOST)))
     await enqueue(database, tables.deals_queue, *(("generic", deal_id) for deal_id in ("bad", *GOOD)))
     await run_until_idle(database)
     await assert_rows(database, tables.deals, ["deal_id"], [[deal_id] for deal_id in GOOD])
@@ -35,7 +36,7 @@ async def test_a_failing_key_is_set_aside_alone(database: Database, site: Site) 
 async def test_a_rebuild_passes_over_a_failing_key_and_tries_it_again(database: Database, site: Site) -> None:
     for deal_id in GOOD:
         await put_all(database, deal_rows(deal_id, said(f"of {deal_id}", 0)))
-    await put_all(database, deal_rows("bad", said("f1", 1, "adjusted", by=MOST, name="Bad"), said("f2", 2, "adjusted", by=MOST)))
+    await put_all(database, deal_rows("bad", said("f1", 1, "adjusted", by=MOST, currency="CLF"), said("f2", 2, "adjusted", by=MOST)))
     for _ in range(2):
         await start_rebuild(database, "default", at(0), "deals")
         await run_until_idle(database)
