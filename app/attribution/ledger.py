@@ -33,6 +33,7 @@ from app.attribution.joins import KEY, same_conversion, touch_of, with_labels
 from app.attribution.properties import holds, value_of
 from app.attribution.question import MILLION, Question
 from app.attribution.reach import is_in_reach
+from app.attribution.worth import worth
 from app.db import micros
 from app.history import first_touch_then, rows_then
 
@@ -77,7 +78,7 @@ def sides(question: Question, *also: ColumnElement[bool]) -> CTE:
     entries, conversions = question.rows(tables.ledger_entries), question.rows(tables.conversions)
     entry, conversion = entries.c, conversions.c
     signs = union_all(select(literal(1).label("sign")), select(literal(-1))).cte("signs")
-    minor = case((signs.c.sign == 1, entry.after_minor), else_=entry.before_minor)
+    minor = case((signs.c.sign == 1, worth(question, entries, conversion.currency)), else_=entry.before_minor)
     is_convertible = or_(conversion.currency.is_(None), conversion.currency == bindparam("currency"))
     return (
         select(

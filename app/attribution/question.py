@@ -39,6 +39,9 @@ class Question:
     """The models that the site names itself."""
     has_money: bool = True
     """Whether to split money at all: leads and goals have none."""
+    worth: Literal["ledger", "creation", "open"] = "ledger"
+    """What an opportunity is worth: as the ledger says, its deal's amount when it opened, or now if it is still open
+    (`app.attribution.worth`)."""
     starts_at: int | None = None
     ends_at: int | None = None
     conversion: tuple[str, str] | None = None

@@ -11,6 +11,7 @@ from app.reports import content as content_report
 from app.reports import overlap as overlap_report
 from app.reports import path_length as path_length_report
 from app.reports import paths as paths_report
+from app.reports import pipeline as pipeline_report
 from app.reports import sourced as sourced_report
 from app.reports import time_lag as time_lag_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
@@ -18,6 +19,7 @@ from app.reports.content import ContentFilters
 from app.reports.overlap import OverlapFilters
 from app.reports.path_length import PathLengthFilters
 from app.reports.paths import PathFilters
+from app.reports.pipeline import PipelineFilters
 from app.reports.sourced import SourcedFilters
 from app.reports.time_lag import TimeLagFilters
 
@@ -72,3 +74,11 @@ async def report_content(request: Request, site: ReadingSite, filters: Annotated
     async with snapshot(request) as connection:
         answer = await content_report.content(connection, site, filters, datetime.now(UTC))
     return csv_file(content_report.as_table(answer), "content") if filters.format == "csv" else answer
+
+
+@router.get("/pipeline", summary="Pipeline at creation and now", response_model=None)
+async def report_pipeline(request: Request, site: ReadingSite, filters: Annotated[PipelineFilters, Query()]) -> dict[str, Any] | Response:
+    """What opportunities were worth when they opened, as they are, and what of it is still open, credited by a rule model."""
+    async with snapshot(request) as connection:
+        answer = await pipeline_report.pipeline(connection, site, filters, datetime.now(UTC))
+    return csv_file(pipeline_report.as_table(answer), "pipeline") if filters.format == "csv" else answer

@@ -9,7 +9,7 @@ from typing import Any
 from app.reports.figures import as_csv, as_text
 from app.reports.parameters import MONEY_OF_KIND
 
-_AMOUNTS = frozenset({"influenced_amount", "pipeline_now"})
+_AMOUNTS = frozenset({"influenced_amount", "pipeline_at_creation", "pipeline_now"})
 """Further columns that are money, and so are written as numbers."""
 
 
