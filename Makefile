@@ -45,6 +45,7 @@ bench: .venv/ready-for-development ## measure, and print the ratios of one run
 	@$(RUN) tests.bench.ingestion
 	@$(RUN) tests.bench.stitching
 	@$(RUN) tests.bench.models
+	@$(RUN) tests.bench.sums
 
 lint: .venv/ready-for-development ## check style, types and which package imports which
 	@failed=; \

@@ -6,7 +6,7 @@ What is in reach, what a model gives, and how it is split is said where reports 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import CTE, BigInteger, ColumnElement, Select, bindparam, case, false, func, literal, select, union_all
@@ -16,7 +16,7 @@ from app.attribution.credit import quantities
 from app.attribution.ledger import LEDGER, outcomes, sides, sums_of
 from app.attribution.question import Question
 from app.attribution.reach import reached
-from app.attribution.rules import MODELS, weight_of
+from app.attribution.rules import Model, weight_of
 from app.attribution.split import split
 from app.swap import of_site
 
@@ -31,13 +31,13 @@ def entries_of_days() -> Select[Any]:
     return counted.where(of_site(_dirty)).group_by(*cell).order_by(*cell)
 
 
-def credit_of_days(question: Question, models: Sequence[str]) -> Select[Any]:
+def credit_of_days(question: Question, models: Mapping[str, Model]) -> Select[Any]:
     """A row of `daily_credit` for each dirty day of `:kind` from `:first_day` to `:last_day`, model and origin.
 
     Reads what `credit_rows` reads, the entries by `ix_ledger_entries__day`.
     """
     over = sides(question, *_is_on_dirty_day())
-    looked_at = frozenset[str]().union(*(weight_of(MODELS[model])[1] for model in models))
+    looked_at = frozenset[str]().union(*(weight_of(model)[1] for model in models.values()))
     touches = reached(question, over, ("origin_id", "counted_on"), looked_at)
     kept = ("direction", "position", "origin_id", "counted_on")
     parts = split(_views(touches, models, (*kept, *quantities(question))), ("side", *kept), quantities(question))
@@ -50,10 +50,10 @@ def credit_of_days(question: Question, models: Sequence[str]) -> Select[Any]:
     return select(_site(), _kind(), day, model, origin_id, *sums_of(credit), false().label("is_gone")).group_by(*keys)
 
 
-def _views(touches: CTE, models: Sequence[str], kept: Sequence[str]) -> CTE:
+def _views(touches: CTE, models: Mapping[str, Model], kept: Sequence[str]) -> CTE:
     """A row a touch in reach and model: `side`, which names side and model; what is `kept`; and the `weight`."""
     columns = [touches.c[name] for name in kept]
-    weights = enumerate(weight_of(MODELS[model])[0] for model in models)
+    weights = enumerate(weight_of(model)[0] for model in models.values())
     views = (
         select((touches.c.side * len(models) + number).label("side"), *columns, weight.label("weight")).select_from(touches)
         for number, weight in weights

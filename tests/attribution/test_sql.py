@@ -17,6 +17,7 @@ from app.attribution.credit import credit_by
 from app.attribution.daily import credit_of_days, ledger_of_days
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.observed_queries import converting_journeys, non_converting_journeys
+from app.attribution.rules import MODELS
 from app.attribution.sums import credit_by_from_sums, ledger_from_sums
 from app.sites.properties import CUSTOMER, Condition, Property
 from tests.attribution.ledgers import DAY, NOON, question
@@ -34,7 +35,7 @@ STATEMENTS = {
     "non_converting_journeys": non_converting_journeys(INTERVAL, "campaign"),
     "ledger_by_reason_until_lead": ledger_by_reason(question(touches_until="lead", exclude_direct=True)),
     "ledger_by_reason_of_new_customers": ledger_by_reason(question(conditions=(Condition(CUSTOMER, ("new",)),))),
-    "credit_of_days": credit_of_days(question(), ["linear", "last_non_direct"]),
+    "credit_of_days": credit_of_days(question(), {name: MODELS[name] for name in ("linear", "last_non_direct")}),
     "ledger_of_days": ledger_of_days(question(), ["linear"]),
     "credit_by_from_sums": credit_by_from_sums(question(), ["channel"]),
     "ledger_from_sums": ledger_from_sums(),
