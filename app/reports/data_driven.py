@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 20_000
 _PLACES = 6
+_PLACES_OF_EFFECTS = 9
+"""So that rounding to fewer places afterwards is right."""
 
 
 async def estimates(
@@ -118,7 +120,7 @@ def _row(row: Row, site: Site, filters: AttributionFilters, model: str) -> dict[
     if money:
         ends[f"{money}_low"] = amounts and as_decimal_text(amounts.low, currency)
         ends[f"{money}_high"] = amounts and as_decimal_text(amounts.high, currency)
-    effect = {"removal_effect": round(row.removal_effect, _PLACES)} if model == "markov" else {}
+    effect = {"removal_effect": round(row.removal_effect, _PLACES_OF_EFFECTS)} if model == "markov" else {}
     return {filters.by: row.name} | Figures(row.millionths, row.minor).as_dict(money, currency) | ends | effect
 
 
