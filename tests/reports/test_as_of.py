@@ -36,11 +36,12 @@ _RULES: tuple[dict[str, Any], ...] = (
     {"timezone": "America/New_York"},
     {"goals": [{"name": "prices", "path": "/pricing"}]},
 )
+# None of them is answered by ready-made sums, which follow the journeys a moment later while something is queued.
 _QUESTIONS: tuple[dict[str, Any], ...] = (
-    {"conversion": "customer", "model": "all", "by": "channel,campaign"},
+    {"conversion": "customer", "model": "all", "by": "channel,campaign", "lookback_days": 300},
     {"conversion": "customer", "model": "linear", "by": "landing_page", "exclude_direct": True, "to": "2026-03-20"},
     {"conversion": "lead", "model": "last_non_direct", "by": "source", "lookback_days": 1},
-    {"conversion": "opportunity", "model": "first_touch", "by": "referrer,content"},
+    {"conversion": "opportunity", "model": "first_touch", "by": "referrer,content", "touches_until": "opportunity"},
 )
 
 
