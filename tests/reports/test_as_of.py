@@ -40,7 +40,7 @@ _RULES: tuple[dict[str, Any], ...] = (
 _QUESTIONS: tuple[dict[str, Any], ...] = (
     {"conversion": "customer", "model": "all", "by": "channel,campaign", "lookback_days": 300},
     {"conversion": "customer", "model": "linear", "by": "landing_page", "exclude_direct": True, "to": "2026-03-20"},
-    {"conversion": "lead", "model": "last_non_direct", "by": "source", "lookback_days": 1},
+    {"conversion": "lead", "model": "last_non_direct", "by": "source", "lookback_days": 3},
     {"conversion": "opportunity", "model": "first_touch", "by": "referrer,content", "touches_until": "opportunity"},
 )
 
