@@ -9,6 +9,7 @@ Every statement is for one site and takes the parameters of `Question.parameters
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import CTE, BigInteger, ColumnElement, Select, Text, bindparam, cast, func, literal, or_, select
@@ -36,11 +37,10 @@ def converting_journeys(question: Question, by: str) -> Select[Any]:
     `counts` is 1 where the conversion itself is counted, 0 where only a change of its money is; `net` is what its money
     changed by, in minor units, 0 if it cannot be converted. Reads what `sides` and `touches_of_sides` read, and `origin_labels`.
     """
-    asked = _conversions_asked(question)
-    spelled = _spelled(touches_of_sides(question, asked), _labels_numbered(question, by))
-    keys: list[ColumnElement[Any]] = [bytewise(spelled.c.path).label("path"), asked.c.counts, asked.c.net]
-    joined = spelled.join(asked, asked.c.side == spelled.c.journey)
-    return _distinct(keys).select_from(joined).where(spelled.c.place == 1)
+    worth = ("counts", "net")
+    touches = touches_of_sides(question, _conversions_asked(question), of_side=worth)
+    spelled = _spelled(touches, _labels_numbered(question, by), worth)
+    return _distinct([bytewise(spelled.c.path).label("path"), *(spelled.c[name] for name in worth)]).where(spelled.c.place == 1)
 
 
 def non_converting_journeys(question: Question, by: str) -> Select[Any]:
@@ -79,8 +79,8 @@ def _conversions_asked(question: Question) -> CTE:
     return select(*columns).group_by(*keys).having(or_(counts != 0, net != 0)).cte("conversions_asked")
 
 
-def _spelled(touches: CTE, labels: CTE) -> CTE:
-    """A row a touch: its `journey`, its `place` there, and the whole journey's `path`.
+def _spelled(touches: CTE, labels: CTE, kept: Sequence[str] = ()) -> CTE:
+    """A row a touch: its `place` in its journey, the whole journey's `path`, and what is `kept`.
 
     An aggregate takes its rows in a stated order on both databases only as a window: SQLite learnt `ORDER BY` inside
     aggregates in 3.44.
@@ -90,4 +90,4 @@ def _spelled(touches: CTE, labels: CTE) -> CTE:
     path = func.aggregate_strings(number, ",").over(**window, rows=(None, None)).label("path")
     place = func.row_number().over(**window).label("place")
     joined = touches.outerjoin(labels, labels.c.origin_id == touches.c.origin_id)
-    return select(touches.c.journey, path, place).select_from(joined).cte("spelled")
+    return select(*(touches.c[name] for name in kept), path, place).select_from(joined).cte("spelled")

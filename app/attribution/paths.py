@@ -20,13 +20,16 @@ from app.attribution.reach import is_in_reach
 from app.db import micros
 
 
-def touches_of_sides(question: Question, over: CTE, carried: Sequence[str] = ()) -> CTE:
-    """A row a touch in reach of a side: `journey` (the side), `position`, `origin_id`, and the columns of `journey_touches` that are
-    `carried`. Reads `journey_touches` by primary key."""
+def touches_of_sides(question: Question, over: CTE, carried: Sequence[str] = (), of_side: Sequence[str] = ()) -> CTE:
+    """A row a touch in reach of a side: `journey` (the side), `position`, `origin_id`, the columns of `journey_touches` that are
+    `carried`, and those `of_side` (to join a side again later costs the square of their number: nothing indexes a CTE).
+    Reads `journey_touches` by primary key.
+    """
     touches = question.rows(tables.journey_touches)
     joined = with_labels(question, over.join(touches, touch_of(touches, over.c)), needed=question.exclude_direct)
     return (
-        select(over.c.side.label("journey"), touches.c.position, touches.c.origin_id, *(touches.c[name] for name in carried))
+        select(over.c.side.label("journey"), touches.c.position, touches.c.origin_id)
+        .add_columns(*(touches.c[name] for name in carried), *(over.c[name] for name in of_side))
         .select_from(joined)
         .where(is_in_reach(question, over.c))
         .cte("touches_of_sides")

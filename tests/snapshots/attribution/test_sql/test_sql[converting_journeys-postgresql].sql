@@ -12,7 +12,7 @@ FROM sides
 GROUP BY sides.kind, sides.holder_id, sides.fact_id, sides.occurred_at, sides.lead_at, sides.opportunity_at
 HAVING CAST(sum(sides.millionths) AS BIGINT) / 1000000::BIGINT != 0::BIGINT OR CAST(sum(CASE WHEN sides.is_convertible THEN sides.direction * sides.magnitude ELSE 0::INTEGER END) AS BIGINT) != 0::BIGINT),
 touches_of_sides AS
-(SELECT conversions_asked.side AS journey, journey_touches.position AS position, journey_touches.origin_id AS origin_id
+(SELECT conversions_asked.side AS journey, journey_touches.position AS position, journey_touches.origin_id AS origin_id, conversions_asked.counts AS counts, conversions_asked.net AS net
 FROM conversions_asked
 JOIN journey_touches ON journey_touches.site_id = :site_id::VARCHAR COLLATE "C" AND journey_touches.kind = conversions_asked.kind AND journey_touches.holder_id = conversions_asked.holder_id AND journey_touches.fact_id = conversions_asked.fact_id
 WHERE journey_touches.occurred_at >= conversions_asked.occurred_at - :lookback::BIGINT),
@@ -21,14 +21,13 @@ labels_numbered AS
 FROM origin_labels
 WHERE origin_labels.site_id = :site_id::VARCHAR COLLATE "C"),
 spelled AS
-(SELECT touches_of_sides.journey AS journey, string_agg(CAST(coalesce(labels_numbered.number, 0::BIGINT) AS TEXT), __[POSTCOMPILE_aggregate_strings_1]) OVER (PARTITION BY touches_of_sides.journey
+(SELECT touches_of_sides.counts AS counts, touches_of_sides.net AS net, string_agg(CAST(coalesce(labels_numbered.number, 0::BIGINT) AS TEXT), __[POSTCOMPILE_aggregate_strings_1]) OVER (PARTITION BY touches_of_sides.journey
 ORDER BY touches_of_sides.position ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS path, row_number() OVER (PARTITION BY touches_of_sides.journey
 ORDER BY touches_of_sides.position) AS place
 FROM touches_of_sides
 LEFT OUTER JOIN labels_numbered ON labels_numbered.origin_id = touches_of_sides.origin_id)
- SELECT CAST(spelled.path AS TEXT) COLLATE "C" AS path, conversions_asked.counts, conversions_asked.net, count(*) AS times
+ SELECT CAST(spelled.path AS TEXT) COLLATE "C" AS path, spelled.counts, spelled.net, count(*) AS times
 FROM spelled
-JOIN conversions_asked ON conversions_asked.side = spelled.journey
 WHERE spelled.place = 1::INTEGER
-GROUP BY CAST(spelled.path AS TEXT) COLLATE "C", conversions_asked.counts, conversions_asked.net
-ORDER BY path, conversions_asked.counts, conversions_asked.net
+GROUP BY CAST(spelled.path AS TEXT) COLLATE "C", spelled.counts, spelled.net
+ORDER BY path, spelled.counts, spelled.net

@@ -15,7 +15,7 @@ labels_numbered AS
 FROM origin_labels
 WHERE origin_labels.site_id = :site_id::VARCHAR COLLATE "C"),
 spelled AS
-(SELECT touches_without_conversion.journey AS journey, string_agg(CAST(coalesce(labels_numbered.number, 0::BIGINT) AS TEXT), __[POSTCOMPILE_aggregate_strings_1]) OVER (PARTITION BY touches_without_conversion.journey
+(SELECT string_agg(CAST(coalesce(labels_numbered.number, 0::BIGINT) AS TEXT), __[POSTCOMPILE_aggregate_strings_1]) OVER (PARTITION BY touches_without_conversion.journey
 ORDER BY touches_without_conversion.position ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS path, row_number() OVER (PARTITION BY touches_without_conversion.journey
 ORDER BY touches_without_conversion.position) AS place
 FROM touches_without_conversion
