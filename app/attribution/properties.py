@@ -47,7 +47,7 @@ def _is_among(value: ColumnElement[str], condition: Condition) -> ColumnElement[
 def value_of(question: Question, asked: Property, conversions: FromClause) -> ColumnElement[str]:
     """The text of a property of a row of `conversions`, never null. Index: the keys of `properties`, `deals`, `conversion_people`."""
     if asked == CUSTOMER:
-        return case((_is_of_known_customer(question, conversions), "existing"), else_="new")
+        return case((is_of_known_customer(question, conversions), "existing"), else_="new")
     if asked.of == "person":
         return _text(_of_people(question.rows, asked.source, conversions), conversions)
     if asked.of == "company":
@@ -168,7 +168,7 @@ def _of_company_of_people(rows: Rows, source: str, conversions: FromClause) -> S
     )
 
 
-def _is_of_known_customer(question: Question, conversions: FromClause) -> ColumnElement[bool]:
+def is_of_known_customer(question: Question, conversions: FromClause) -> ColumnElement[bool]:
     """Whether a person of the conversion, or the company of its deal, had won another deal before it.
 
     Index: `ix_conversion_people__person`, `ix_deals__company`, the keys of `conversions` and `conversion_people`.

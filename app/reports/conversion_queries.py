@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, select, tuple_
 
 from app import tables
 from app.attribution.joins import DIRECT, KEY, dimension
 from app.attribution.ledger import counted
+from app.attribution.properties import is_of_known_customer
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
 from app.collect.origins import Origin
@@ -105,38 +106,11 @@ def _described(question: Question) -> Select[Any]:
             counts.label("counts"),
             cast(net, BigInteger).label("net_minor"),
             of_company.label("company_people"),
-            case((is_deal, _is_repeat(question)), else_=false()).label("is_repeat"),
+            case((is_deal, is_of_known_customer(question, entries)), else_=false()).label("is_repeat"),
         )
         .join_from(entries, conversions, _same(conversion, entry))
         .outerjoin(deals, of_deal)
     )
-
-
-def _is_repeat(question: Question) -> ColumnElement[bool]:
-    """Whether a person of the conversion, or its company, had won a deal before. Index: `ix_conversion_people__person`,
-    `ix_deals__company`."""
-    conversions, people, deals = (question.rows(table) for table in (tables.conversions, tables.conversion_people, tables.deals))
-    conversion, deal, won = conversions.c, deals.c, conversions.alias("earlier_wins").c
-    person, other = people.alias("its_people").c, people.alias("earlier_people").c
-    is_earlier = and_(
-        won.kind == "customer",
-        won.occurred_at < conversion.occurred_at,
-        tuple_(won.holder_id, won.fact_id) != tuple_(conversion.holder_id, conversion.fact_id),
-    )
-    by_person = exists().where(
-        _same(person, conversion),
-        _site(other),
-        other.person_id == person.person_id,
-        other.kind == "customer",
-        _same(won, other),
-        is_earlier,
-    )
-    theirs = deals.alias("deals_of_company").c
-    by_company = exists().where(
-        deal.company_id.is_not(None), _site(theirs), theirs.space == deal.space, theirs.company_id == deal.company_id,
-        _site(won), won.holder_id == theirs.space, won.fact_id == theirs.deal_id, is_earlier,
-    )  # fmt: skip
-    return or_(by_person, by_company)
 
 
 def _has_touch(question: Question, labels: dict[str, str]) -> ColumnElement[bool]:
