@@ -47,9 +47,8 @@ def paths(question: Question, shape: Shape) -> Select[Any]:
 
 
 def knows_others(question: Question) -> bool:
-    """Whether it can be told who did not convert: not of an earlier moment (touches have no history), nor where properties of
-    deals or conversions filter (those who have none cannot be filtered likewise)."""
-    return question.as_of is None and not question.conditions
+    """Whether it can be told who did not convert: not of an earlier moment, since touches have no history."""
+    return question.as_of is None
 
 
 def _journeys(question: Question, shape: Shape) -> list[Select[Any]]:

@@ -47,7 +47,7 @@ async def _send_all(client: httpx.AsyncClient, connection_id: str, secret: str, 
 
 
 async def _folded(database: Database, site_id: str, table: Table, without: set[str]) -> list[tuple[Any, ...]]:
-    columns = [column for column in table.c if column.name not in without]
+    columns = [column for column in table.c if column.name not in {*without, "run_id"}]
     async with database.read() as connection:
         rows = await connection.execute(select(*columns).where(table.c.site_id == site_id))
         return sorted((tuple(row) for row in rows), key=repr)

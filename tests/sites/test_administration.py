@@ -67,9 +67,9 @@ async def _change(database: Database, changes: dict[str, object]) -> Site:
 
 
 async def test_a_change_makes_a_version_and_no_change_makes_none(database: Database, shop: Site) -> None:
-    changed = await _change(database, {"half_life_days": 14})
-    assert (changed.settings_version, changed.settings.half_life_days) == (2, 14)
-    assert (await _change(database, {"half_life_days": 14})).settings_version == 2
+    changed = await _change(database, {"country": "DE"})
+    assert (changed.settings_version, changed.settings.country) == (2, "DE")
+    assert (await _change(database, {"country": "DE"})).settings_version == 2
     await assert_rows(database, tables.site_versions, ["version", "created_at"], [[1, NOW], [2, LATER]])
     await assert_rows(database, tables.sites, ["site_id", "settings_version"], [["shop", 2]])
     await assert_rows(database, tables.rebuilds, ["stage"], [])
