@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -24,9 +25,11 @@ from app.sites.administration import change_settings
 from app.sites.site import Site
 from tests.flow.stories import a_story, batches
 from tests.flow.test_any_order import forget_everything, run_a_little, site_now, undo
+from tests.world import SECRET_KEY
 
 pytestmark = pytest.mark.anyio
 
+READER = {"Authorization": f"Bearer {SECRET_KEY}"}
 _few = settings(max_examples=max(2, settings().max_examples // 4), phases=(Phase.reuse, Phase.generate))
 _RULES: tuple[dict[str, Any], ...] = (
     {"channel_rules": [{"channel": "Ours", "source": "news"}]},
@@ -94,6 +97,7 @@ async def test_as_of_a_moment_is_what_was_served_then(database: Database, log: L
         then.append((await served(database), datetime.now(UTC).isoformat()))
     await run_until_idle(database)
     then.append((await served(database), datetime.now(UTC).isoformat()))
+    await what_sums_answer_is_what_history_answers(database)
     assert await check(database, await site_now(database)) == []
 
     assert len({str(answers) for (_, answers), _ in then}) > 3, "a story in which nothing changes shows nothing"
@@ -104,6 +108,36 @@ async def test_as_of_a_moment_is_what_was_served_then(database: Database, log: L
         assert (await served(database, as_of=moment))[1] == answers
         if chance.random() < 0.3:
             await a_difference_adds_up(database, chance, handle, answers[0]["currency"])
+
+
+async def what_sums_answer_is_what_history_answers(database: Database) -> None:
+    """Of a default question, when all is computed: now it is answered by ready-made sums, with `as_of` by journeys."""
+    site, now, default = await site_now(database), datetime.now(UTC), {"conversion": "customer", "model": "all"}
+    async with database.read() as connection:
+        by_sums = await attribution(connection, site, AttributionFilters(**default), now)
+        handle = by_sums["models"]["linear"]["as_of"]
+        by_journeys = await attribution(connection, site, AttributionFilters(as_of=handle, **default), now)
+    for model, answer in by_journeys["models"].items():
+        assert by_sums["models"][model]["rows"] == answer["rows"], model
+        assert by_sums["models"][model]["totals"] == answer["totals"], model
+
+
+async def test_what_came_before_tracking_began_is_told_by_what_was_known_then(client: httpx.AsyncClient, database: Database) -> None:
+    async def told(**event: Any) -> tuple[str, dict[str, Any]]:
+        answer = await client.post("/v1/events", json=event, headers=READER)
+        assert answer.json()["accepted"] == 1, answer.text
+        await run_until_idle(database)
+        report = (await client.get("/v1/reports/attribution?lookback_days=300", headers=READER)).json()
+        return report["as_of"], report["totals"]["uncredited"]["reasons"]
+
+    page = {"type": "visit", "url": "https://brand.example/"}
+    await told(**page, visitor_id="ann", occurred_at="2026-03-20T12:00:00Z")
+    deal = {"id": "d", "amount": "10", "currency": "USD", "outcome": "won", "contacts": ["nobody@example.com"]}
+    handle, then = await told(type="deal_closed", deal=deal, occurred_at="2026-03-10T12:00:00Z")
+    _, now = await told(**page, visitor_id="bob", occurred_at="2026-03-01T12:00:00Z")
+    assert ([*then], [*now]) == (["before_tracking_began"], ["no_touch"])
+    again = (await client.get("/v1/reports/attribution", params={"lookback_days": 300, "as_of": handle}, headers=READER)).json()
+    assert again["totals"]["uncredited"]["reasons"] == then
 
 
 async def a_difference_adds_up(database: Database, chance: random.Random, handle: str, earlier_currency: str) -> None:
