@@ -27,7 +27,7 @@ from app.reports.as_of import AsOf, site_then
 from app.reports.figures import Figures, as_csv, as_rfc3339, as_text
 from app.reports.freshness import freshness
 from app.reports.heading import heading
-from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, AttributionFilters, ModelName, check_kind, check_model
+from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, CreditFilters, ModelName, check_kind, check_model
 from app.reports.totals import figures
 from app.sites.site import Site
 from app.tables import END_OF_TIME, from_micros
@@ -42,7 +42,7 @@ Names = tuple[str, ...]
 Counted = dict[Names, Figures]
 
 
-class DiffFilters(AttributionFilters):
+class DiffFilters(CreditFilters):
     """`GET /v1/reports/attribution/diff`."""
 
     from_as_of: AsOf = Field(description="The earlier moment, as in `as_of`.")

@@ -23,8 +23,10 @@ from app.sites.site import Site
 
 Answer = dict[str, Any]
 
-People = Annotated[int, Field(ge=1, le=10**9)]
-Conversions = Annotated[int, Field(ge=0, le=10**9)]
+# Fisher's test takes the longer the more people there are, and the service does nothing else meanwhile: a second for these at worst.
+_MOST_PEOPLE = 10**8
+People = Annotated[int, Field(ge=1, le=_MOST_PEOPLE)]
+Conversions = Annotated[int, Field(ge=0, le=_MOST_PEOPLE)]
 
 
 class HoldoutFilters(Filters):

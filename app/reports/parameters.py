@@ -207,11 +207,6 @@ class CreditFilters(Filters):
     by: SlicedGrouping = Field(
         "channel", description=f"Any of {', '.join(DIMENSIONS)}, and properties as in `filter`, several with commas."
     )
-    influenced: bool = Field(
-        False,
-        description="Show for each row also the conversions with at least one touch of it, `influenced_conversions` and "
-        "`influenced_amount`, which do not add up. It looks at every touch, so it takes longer.",
-    )
     format: Format = "json"
 
     def question(self, site: Site) -> Question:
@@ -230,6 +225,11 @@ class CreditFilters(Filters):
 class AttributionFilters(CreditFilters):
     """`GET /v1/reports/attribution`."""
 
+    influenced: bool = Field(
+        False,
+        description="Show for each row also the conversions with at least one touch of it, `influenced_conversions` and "
+        "`influenced_amount`, which do not add up. It looks at every touch, so it takes longer.",
+    )
     order: int = Field(1, ge=1, le=3, description="`markov`: how many of the last touches decide what comes next.")
     seed: int = Field(1, ge=0, le=2**32 - 1, description="`markov`, `shapley`: seed of the resamples; the same gives the same intervals.")
     resamples: int = Field(200, ge=100, le=1_000, description="`markov`, `shapley`: how many resamples the intervals rest on.")

@@ -17,7 +17,7 @@ from app.money import as_decimal_text
 from app.reports.figures import Figures
 from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
-from app.reports.parameters import AttributionFilters
+from app.reports.parameters import CreditFilters
 from app.reports.tables import table_of
 from app.reports.totals import figures, totals
 from app.sites.site import Site
@@ -32,7 +32,7 @@ _WORTH: dict[str, Literal["ledger", "creation", "open"]] = {
 _PARTS = ("credited", "uncredited")
 
 
-class PipelineFilters(AttributionFilters):
+class PipelineFilters(CreditFilters):
     """`GET /v1/reports/pipeline`."""
 
     conversion: Literal["opportunity"] = Field("opportunity", description="Opportunities only.")

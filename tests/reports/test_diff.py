@@ -89,6 +89,8 @@ async def test_a_late_deal_a_refund_a_late_touch_and_a_rule(client: httpx.AsyncC
         (DIFF, {"from_as_of": "{now}", "to_as_of": "{now}"}, "earlier than"),
         (DIFF, {"from_as_of": "{now}", "as_of": "{now}"}, "two moments"),
         (DIFF, {"from_as_of": "{now}", "model": "all"}, "allowed"),
+        (DIFF, {"from_as_of": "{now}", "model": "markov", "by": "medium"}, "allowed: first_touch"),
+        (DIFF, {"from_as_of": "{now}", "influenced": "true"}, "query.influenced"),
     ],
 )
 async def test_moments_that_cannot_be(

@@ -95,7 +95,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"shown_conversions": -1}, "shown_conversions"),
     ({"shown_conversions": None}, "shown_conversions"),
     ({"shown_people": "many"}, "shown_people"),
-    ({"shown_people": 10**10}, "shown_people"),
+    ({"shown_people": 10**8 + 1}, "shown_people: Input should be less than or equal to 100000000"),
     ({"model": "magic"}, "position_based"),
     ({"conversion": "dream"}, "customer"),
     ({"from": "2026-01-02", "to": "2026-01-02"}, "earlier"),

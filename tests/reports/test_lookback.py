@@ -74,7 +74,8 @@ async def test_csv_has_a_column_a_look_back(client: httpx.AsyncClient) -> None:
 
 
 async def test_what_is_not_allowed_is_refused_by_name(client: httpx.AsyncClient) -> None:
-    for params, named in (({"lookback_days": 30}, "730"), ({"model": "all"}, "linear"), ({"by": "planet"}, "campaign")):
+    refused = ({"lookback_days": 30}, "730"), ({"model": "all"}, "linear"), ({"by": "planet"}, "campaign"), ({"influenced": "true"}, "influenced")
+    for params, named in refused:
         answer = await client.get(PATH, headers=READER, params=params)
         assert (answer.status_code, named in answer.json()["detail"]) == (422, True), answer.text
 

@@ -67,7 +67,13 @@ async def test_csv_and_refusals(client: httpx.AsyncClient) -> None:
         "source,conversions,pipeline,currency,pipeline_at_creation,pipeline_now",
         "letter,1,150.01,USD,100.00,150.01",
     ]
-    for refused, named in ({"model": "markov"}, "linear"), ({"conversion": "lead"}, "opportunity"), ({"as_of": "2026-03-10"}, "as_of"):
+    for refused, named in (
+        ({"model": "markov"}, "linear"),
+        ({"model": "markov", "by": "medium"}, "linear"),
+        ({"conversion": "lead"}, "opportunity"),
+        ({"as_of": "2026-03-10"}, "as_of"),
+        ({"influenced": "true"}, "influenced"),
+    ):
         answer = await client.get(PATH, headers=READER, params=refused)
         assert answer.status_code == 422, refused
         assert named in answer.json()["detail"]
