@@ -117,6 +117,9 @@ class Stage:
     needs_first: tuple[Stage, ...] = ()
     """Stages whose queues must be empty between taking this stage's rows and computing them."""
     batch: BatchSize = BatchSize()
+    waits_for_backlog: bool = False
+    """Whether it is put off while a stage before it has more queued than it takes at a time: what it computes for one
+    key holds so much that during a bulk load it would be computed again and again."""
 
     @property
     def dirty(self) -> Table:

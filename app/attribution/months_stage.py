@@ -47,4 +47,5 @@ STAGE = Stage(
         (tables.monthly_credit.c.site_id, tables.monthly_credit.c.kind, tables.monthly_credit.c.month),
     ),
     batch=BatchSize(first=4, least=1, most=100, seconds=1.0),
+    waits_for_backlog=True,
 )

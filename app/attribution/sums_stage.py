@@ -97,4 +97,5 @@ STAGE = Stage(
     ),
     # A day may have one conversion or thousands.
     batch=BatchSize(first=64, least=1, most=1_000, seconds=1.0),
+    waits_for_backlog=True,
 )

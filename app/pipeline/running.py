@@ -23,10 +23,15 @@ log = structlog.get_logger(__name__)
 
 async def run_once(worker: Worker, site: Site) -> int:
     """One batch of each stage, in order, then one chunk of a rebuild. Answers how much was done."""
-    done = 0
+    done, has_backlog = 0, False
     try:
         for stage in STAGES:
-            done += await run_stage(worker, stage, site)
+            if has_backlog and stage.waits_for_backlog:
+                continue
+            most = worker.batch_of(stage)
+            taken = await run_stage(worker, stage, site)
+            has_backlog |= taken >= most
+            done += taken
         return done + await rebuild_chunk(worker, site)
     except SettingsChanged:
         return done + 1
