@@ -79,10 +79,16 @@ def month_of(day: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def unsettled() -> Select[Any]:
-    """One row: whether a rebuild is under way, or a day's sums could not be computed. Then journeys answer."""
-    rebuild, failed = tables.rebuilds, tables.failed_keys
+    """One row: whether a rebuild is under way, a day that is asked about is still to be summed, or one could not be. Then
+    journeys answer: a report says what stands, not what stood a moment ago.
+
+    What changes a conversion or a journey queues its day in the same transaction. Index: `ix_sums_queue__site`.
+    """
+    rebuild, failed, queue = tables.rebuilds, tables.failed_keys, tables.sums_queue
+    rebuilds = select(rebuild.c.site_id).where(of_site(rebuild))
     failures = select(failed.c.site_id).where(of_site(failed), failed.c.stage.in_(("sums", "months")))
-    return select(or_(select(rebuild.c.site_id).where(of_site(rebuild)).exists(), failures.exists()))
+    queued = select(queue.c.site_id).where(*_is_asked(queue.c))
+    return select(or_(*(found.exists() for found in (rebuilds, failures, queued))))
 
 
 def ledger_from_sums() -> Select[Any]:

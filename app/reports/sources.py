@@ -40,8 +40,8 @@ class Source:
 
 async def source_of(connection: AsyncConnection, site: Site, question: Question, by: Sequence[str]) -> Source:
     """The quickest source that answers the question."""
-    if has_sums(site, question, by) and not await connection.scalar(unsettled(), {"site_id": site.site_id}):
-        days = days_of(question, site.settings.timezone) or {}
+    days = days_of(question, site.settings.timezone) if has_sums(site, question, by) else None
+    if days is not None and not await connection.scalar(unsettled(), {**question.parameters, **days}):
         ledger = (await connection.execute(ledger_from_sums(), {**question.parameters, **days})).mappings().all()
         if ledger:  # else nothing counts, which journeys tell as quickly; or nothing was ever summed
             summed = frozenset.intersection(*(frozenset(row["models"].split()) for row in ledger))

@@ -152,6 +152,20 @@ async def test_while_a_rebuild_is_under_way_journeys_answer(client: httpx.AsyncC
     assert await credit(client) == BOTH
 
 
+async def test_while_a_day_waits_to_be_summed_journeys_answer_what_asks_about_it(client: httpx.AsyncClient, database: Database) -> None:
+    await a_lead(client, database)
+    await tamper(database)
+    assert await credit(client) == TAMPERED
+    async with database.write() as connection:
+        waiting = {"site_id": "default", "kind": "lead", "day": "2026-03-05", "received_at": at(0)}
+        await connection.execute(insert(tables.sums_queue), waiting)
+    assert await credit(client) == BOTH
+    assert await credit(client, **{"from": "2026-03-05", "to": "2026-03-06"}) == BOTH
+    async with database.write() as connection:
+        await connection.execute(update(tables.sums_queue).values(day="2026-03-06"))
+    assert await credit(client, to="2026-03-06") == TAMPERED, "another day's waiting is none of this report's"
+
+
 async def test_days_are_read_until_their_month_is_summed(client: httpx.AsyncClient, database: Database) -> None:
     await a_lead(client, database)
     async with database.write() as connection:
