@@ -112,14 +112,6 @@ def first_touch_then() -> Select[Any]:
     return known.order_by(_first.c.run_id.desc()).limit(1)
 
 
-def latest_run() -> Select[Any]:
-    """At most one row: the latest swap of the site that wrote something, as microseconds. Index: the primary key.
-
-    While it is the same, and the settings are, everything derived is.
-    """
-    return select(_latest.c.run_id).where(_of_site(_latest))
-
-
 def reach_of_history() -> Select[Any]:
     """At most one row: the latest run of the site, and the earliest that `as_of` answers from. Index: the primary key."""
     return select(_latest.c.run_id, _latest.c.kept_since).where(_of_site(_latest))

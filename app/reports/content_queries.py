@@ -52,7 +52,6 @@ _ITEMS: dict[str, tuple[Callable[[], ColumnElement[str]], Callable[[], ColumnEle
     "asset": (_page, _is_asset),
 }
 """By grouping: what an event is an event of, and which events count."""
-GROUPINGS = tuple(_ITEMS)
 
 
 def _is_read(by: str, *, has_start: bool, has_end: bool) -> list[ColumnElement[bool]]:

@@ -45,13 +45,6 @@ def _day(value: Any) -> Any:
     return value
 
 
-def _dimensions(text: str) -> str:
-    names = text.split(",")
-    if unknown := [name for name in names if name not in DIMENSIONS]:
-        raise ValueError(f"unknown grouping {unknown[0][:40]!r}; allowed, several with commas: {', '.join(DIMENSIONS)}")
-    return _distinct(text)
-
-
 def _distinct(text: str) -> str:
     names = text.split(",")
     if len(set(names)) < len(names):
@@ -72,7 +65,6 @@ def _text(value: str) -> str:
 
 QueryText = Annotated[str, AfterValidator(_text)]
 Day = Annotated[date, BeforeValidator(_day)]
-Grouping = Annotated[str, AfterValidator(_dimensions)]
 SlicedGrouping = Annotated[str, Field(max_length=1_000), AfterValidator(_distinct)]
 """Dimensions and properties; which there are, the site says: see `grouping`."""
 ModelName = Annotated[str, AfterValidator(_text), Field(max_length=64, examples=[*MODELS])]
