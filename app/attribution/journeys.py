@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Select, and_, case, cast, func, select
+from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Label, Select, and_, case, cast, func, select
 
 from app import tables
-from app.attribution.joins import dimension, label_of, touch_of, with_labels
+from app.attribution.joins import bytewise, dimension, label_of, touch_of, with_labels
 from app.attribution.ledger import sides
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
@@ -24,14 +24,20 @@ def own_minor(over: Any) -> ColumnElement[int]:
     return case((over.is_convertible, over.direction * over.magnitude), else_=0)
 
 
-def summed(rows: Any) -> list[ColumnElement[int]]:
+def summed(rows: Any) -> list[Label[int]]:
     """The sums of `millionths` and `minor` of a group's rows."""
     return [cast(func.sum(rows[name]), BigInteger).label(name) for name in ("millionths", "minor")]
 
 
+def grouped(question: Question, rows: FromClause) -> list[ColumnElement[str]]:
+    """The columns of the properties that are grouped by, of sides or of what was made of them."""
+    return [rows.c[each.column] for each in question.grouped]
+
+
 def journeys(question: Question) -> CTE:
-    """A row a side: its `millionths` and `minor` (in the site's currency), and of the touches in reach the `length`, the
-    `first_position` and the `lag` in microseconds from the first to the conversion (both null where none is in reach).
+    """A row a side: its `millionths` and `minor` (in the site's currency), the properties that are grouped by, and of the touches in
+    reach the `length`, the `first_position` and the `lag` in microseconds from the first to the conversion (both null where none is in
+    reach).
 
     Reads what `sides` reads, and `journey_touches` by primary key.
     """
@@ -53,7 +59,7 @@ def journeys(question: Question) -> CTE:
     )
     lag = micros(over.c.occurred_at) - measured.c.first_touched_at
     names = ("kind", "holder_id", "fact_id", "millionths")
-    figures = [*(over.c[name] for name in names), own_minor(over.c).label("minor")]
+    figures = [*(over.c[name] for name in names), own_minor(over.c).label("minor"), *grouped(question, over)]
     return (
         select(over.c.side, *figures, measured.c.length, measured.c.first_position, lag.label("lag"))
         .join_from(over, measured, measured.c.side == over.c.side)
@@ -75,9 +81,12 @@ def first_labels(question: Question, found: CTE, by: Sequence[str]) -> list[Colu
 
 
 def conversions_by_length(question: Question) -> Select[Any]:
-    """A row a number of touches in reach (0: none), the smallest first: its `millionths` and `minor`. At most 1,001 rows.
+    """A row a number of touches in reach (0: none), the smallest first: its `millionths` and `minor`. At most 1,001 rows, or as many
+    for each group.
 
     Reads what `journeys` reads.
     """
     found = journeys(question)
-    return select(found.c.length, *summed(found.c)).group_by(found.c.length).order_by(found.c.length)
+    keys = [*grouped(question, found), found.c.length]
+    order = [*(bytewise(key) for key in keys[:-1]), found.c.length]
+    return select(*keys, *summed(found.c)).group_by(*keys).order_by(*order)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, bindparam
 from app import tables
 from app.attribution.question import Question
 from app.journeys.conversions import DEAL_KINDS
-from app.sites.properties import CUSTOMER, NOT_SET, Condition, Property
+from app.sites.properties import CUSTOMER, NOT_SET, OF_PEOPLE, Condition, Property
 
 Rows = Callable[[Table], FromClause]
 """Of a table, the rows to read: `Question.rows`."""
@@ -36,7 +36,7 @@ def holds_of_person(rows: Rows, condition: Condition, people: FromClause) -> Col
 def whoever_is_asked(question: Question, people: FromClause) -> list[ColumnElement[bool]]:
     """Which people a question about conversions looks at who have none: its conditions on people and companies. What it says of deals
     tells nothing of them."""
-    of_people = [each for each in question.conditions if each.property.of in ("person", "company")]
+    of_people = [each for each in question.conditions if each.property.of in OF_PEOPLE]
     return [holds_of_person(question.rows, each, people) for each in of_people]
 
 

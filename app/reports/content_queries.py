@@ -6,17 +6,19 @@ from the conversions to their people's events, and so costs what conversions are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, case, cast, func, literal, or_, select
+from sqlalchemy import CTE, BigInteger, ColumnElement, Label, Select, Text, and_, bindparam, case, cast, func, literal, or_, select
 
 from app import tables
-from app.attribution.joins import KEY, bytewise
-from app.attribution.journeys import own_minor, summed
+from app.attribution.joins import KEY
+from app.attribution.journeys import grouped, own_minor, summed
 from app.attribution.ledger import sides
+from app.attribution.properties import value_of_person, whoever_is_asked
 from app.attribution.question import Question
 from app.db import micros, position_of
+from app.reports.greatest import rows_of_greatest
 from app.touches.queries import counts_page
 
 ENDINGS = ("pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "csv", "zip", "epub", "mp3", "mp4")
@@ -75,11 +77,12 @@ def _within_span() -> ColumnElement[bool]:
     return and_(is_visitor, span.starts_at <= _event.occurred_at, span.ends_at > _event.occurred_at)
 
 
-def readers(by: str, *, has_start: bool, has_end: bool, is_chosen: bool) -> Select[Any]:
-    """A row an item, the most readers first: at most `:limit`, or those of `:items` if they are chosen.
+def readers(question: Question, by: str, *, has_start: bool, has_end: bool, is_chosen: bool) -> Select[Any]:
+    """A row an item and group, for the `:limit` items with most readers, the most first, or for those of `:items` if they are chosen.
 
-    `readers` are people who viewed (or submitted) it, `views` how often, `engaged_ms` how long it was in the foreground.
-    Reads all of the site's `events`, and `visitor_spans`, `forms` by primary key.
+    `readers` are people who viewed (or submitted) it, `views` how often, `engaged_ms` how long it was in the foreground: of those
+    people of whom the question's conditions on people and companies hold, grouped by what is known of them.
+    Reads all of the site's `events`, and `visitor_spans`, `forms`, `properties` by primary key.
     """
     item = _ITEMS[by][0]().label("item")
     is_view = _event.type.in_(_VIEWS) if by != "form" else literal(True)
@@ -94,17 +97,27 @@ def readers(by: str, *, has_start: bool, has_end: bool, is_chosen: bool) -> Sele
         .where(*_is_read(by, has_start=has_start, has_end=has_end))
         .group_by(item, tables.visitor_spans.c.person_id)
         .cte("read_by_people")
-    ).c
-    people = func.sum(case((read.views > 0, 1), else_=0))
-    sums = [cast(func.sum(read[name]), BigInteger).label(name) for name in ("views", "engaged_ms")]
-    statement = select(read.item, cast(people, BigInteger).label("readers"), *sums).group_by(read.item)
-    ordered = statement.order_by(people.desc(), sums[0].desc(), bytewise(read.item))
-    return ordered.where(_is_among(read.item)) if is_chosen else ordered.limit(bindparam("limit"))
+    )
+    values = [value_of_person(question.rows, each, read).label(each.column) for each in question.grouped]
+    asked = select(*read.c, *values).where(*whoever_is_asked(question, read)).cte("read_by_asked")
+    people = func.sum(case((asked.c.views > 0, 1), else_=0))
+    sums = [cast(func.sum(asked.c[name]), BigInteger).label(name) for name in ("views", "engaged_ms")]
+    return _of_items(question, asked, [cast(people, BigInteger).label("readers"), *sums], ("readers", "views"), is_chosen=is_chosen)
+
+
+def _of_items(question: Question, rows: CTE, sums: Sequence[Label[int]], measures: Sequence[str], *, is_chosen: bool) -> Select[Any]:
+    """The sums of rows by item and group: of the items that have most by the `measures`, or of the chosen ones."""
+    keys = [rows.c.item, *grouped(question, rows)]
+    statement = select(*keys, *sums).group_by(*keys)
+    if is_chosen:
+        return statement.where(rows.c.item.in_(bindparam("items", type_=Text, expanding=True)))
+    return rows_of_greatest(statement.cte("sums_of_items"), "item", measures, [each.column for each in question.grouped])
 
 
 def influenced(question: Question, by: str, *, before_opening: bool, has_start: bool, has_end: bool, is_chosen: bool) -> Select[Any]:
-    """A row an item, the most conversions first: at most `:limit`, or those of `:items` if they are chosen. `millionths` and `minor`
-    of the conversions one of whose people read it before, within the look-back; of the deal's opening, if so asked.
+    """A row an item and group, for the `:limit` items with most conversions, the most first, or for those of `:items` if they are
+    chosen. `millionths` and `minor` of the conversions one of whose people read it before, within the look-back; of the deal's opening,
+    if so asked.
 
     Reads what `sides` reads, `conversion_people` by primary key, `visitor_spans` by `ix_visitor_spans__person`, `events` by
     `ix_events__order`.
@@ -126,11 +139,5 @@ def influenced(question: Question, by: str, *, before_opening: bool, has_start: 
         .cte("read_before")
     )
     counts = [over.c.millionths, own_minor(over.c).label("minor")]
-    row = select(read.c.item, *counts).join_from(over, read, read.c.side == over.c.side).cte("influenced").c
-    sums = summed(row)
-    ordered = select(row.item, *sums).group_by(row.item).order_by(sums[0].desc(), sums[1].desc(), bytewise(row.item))
-    return ordered.where(_is_among(row.item)) if is_chosen else ordered.limit(bindparam("limit"))
-
-
-def _is_among(item: ColumnElement[str]) -> ColumnElement[bool]:
-    return item.in_(bindparam("items", type_=Text, expanding=True))
+    rows = select(read.c.item, *grouped(question, over), *counts).join_from(over, read, read.c.side == over.c.side).cte("influenced")
+    return _of_items(question, rows, summed(rows.c), ("millionths", "minor"), is_chosen=is_chosen)

@@ -33,7 +33,7 @@ async def report_path_length(
     """How many touches the conversions took; those without a touch stand under 0, so that the rows add up to the total."""
     async with snapshot(request) as connection:
         answer = await path_length_report.path_length(connection, site, filters, datetime.now(UTC))
-    return csv_file(path_length_report.as_table(answer), "path-length") if filters.format == "csv" else answer
+    return csv_file(path_length_report.as_table(answer, filters), "path-length") if filters.format == "csv" else answer
 
 
 @router.get("/time-lag", summary="Days from first touch to conversion", response_model=None)
@@ -49,7 +49,7 @@ async def report_paths(request: Request, site: ReadingSite, filters: Annotated[P
     """The sequences of channels that most conversions took, and the share of journeys of the same sequence that converted."""
     async with snapshot(request) as connection:
         answer = await paths_report.top_paths(connection, site, filters, datetime.now(UTC))
-    return csv_file(paths_report.as_table(answer), "paths") if filters.format == "csv" else answer
+    return csv_file(paths_report.as_table(answer, filters), "paths") if filters.format == "csv" else answer
 
 
 @router.get("/overlap", summary="Channels that meet", response_model=None)
@@ -57,7 +57,7 @@ async def report_overlap(request: Request, site: ReadingSite, filters: Annotated
     """Which channels meet in the same journeys, and which are alone (`b` is null); a conversion counts under each pair."""
     async with snapshot(request) as connection:
         answer = await overlap_report.overlap(connection, site, filters, datetime.now(UTC))
-    return csv_file(overlap_report.as_table(answer), "overlap") if filters.format == "csv" else answer
+    return csv_file(overlap_report.as_table(answer, filters), "overlap") if filters.format == "csv" else answer
 
 
 @router.get("/sourced", summary="Sourced by marketing, sales or partners", response_model=None)
@@ -65,7 +65,7 @@ async def report_sourced(request: Request, site: ReadingSite, filters: Annotated
     """Who brought the conversions, by the channel of the first touch in reach; the rows add up to the total."""
     async with snapshot(request) as connection:
         answer = await sourced_report.sourced(connection, site, filters, datetime.now(UTC))
-    return csv_file(sourced_report.as_table(answer), "sourced") if filters.format == "csv" else answer
+    return csv_file(sourced_report.as_table(answer, filters), "sourced") if filters.format == "csv" else answer
 
 
 @router.get("/content", summary="What people read, and what came of it", response_model=None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -20,7 +20,7 @@ from app.attribution.rules import MODELS
 from app.errors import Unprocessable
 from app.reports.as_of import AsOf
 from app.sites.days import first_instant
-from app.sites.properties import Condition, Filter, Property, conditions_of, properties_of_site
+from app.sites.properties import OF_PEOPLE, Condition, Filter, Property, conditions_of, properties_of_site
 from app.sites.settings import Lookback
 from app.sites.site import Site
 from app.tables import to_micros
@@ -135,15 +135,30 @@ class Sliced(Interval):
         return ({"filter": self.filter} if self.filter else {}) | ({"segment": self.segment} if self.segment else {})
 
 
-def grouping(by: str, site: Site, allowed: Iterable[Property] | None = None) -> tuple[tuple[str, ...], tuple[Property, ...]]:
-    """(names, properties among them) of a grouping. Unprocessable, naming what is allowed, for a name that is neither a dimension nor
-    one of the `allowed` properties (absent: all of the site's)."""
+def grouping(
+    by: str,
+    site: Site,
+    *,
+    allowed: Iterable[Property] | None = None,
+    dimensions: Sequence[str] = DIMENSIONS,
+    one_of: Sequence[str] = (),
+    money: str | None = None,
+) -> tuple[tuple[str, ...], tuple[Property, ...]]:
+    """(names, properties among them) of a grouping. Unprocessable, naming what is allowed, for a name that is neither one of the
+    `dimensions`, nor `one_of` those of which only one can be named, nor one of the `allowed` properties (absent: all of the site's); and
+    for a property that has the name of the `money` beside it."""
     site_has = properties_of_site(site.settings.properties)
     known = site_has if allowed is None else {each.name: each for each in allowed}
-    names = tuple(by.split(","))
-    if unknown := [name for name in names if name not in DIMENSIONS and name not in known]:
-        raise Unprocessable(f"by: unknown grouping {unknown[0][:40]!r}; allowed, several with commas: {', '.join([*DIMENSIONS, *known])}.")
-    return names, tuple(known[name] for name in names if name not in DIMENSIONS)
+    names, others = tuple(by.split(",")), (*dimensions, *one_of)
+    if unknown := [name for name in names if name not in others and name not in known]:
+        single = f"one of {', '.join(one_of)}; and " if one_of else ""
+        every = ", ".join([*dimensions, *known]) or "properties of people and companies, of which the site maps none"
+        raise Unprocessable(f"by: unknown grouping {unknown[0][:40]!r}; allowed: {single}any, with commas, of {every}.")
+    if len([name for name in names if name in one_of]) > 1:
+        raise Unprocessable(f"by: only one of {', '.join(one_of)} can be named here, and properties beside it.")
+    if money in names:
+        raise Unprocessable("by: `pipeline` is the money of opportunities here; to group by the CRM's pipelines write `deal_pipeline`.")
+    return names, tuple(known[name] for name in names if name not in others)
 
 
 class Filters(Sliced):
@@ -190,6 +205,52 @@ class Filters(Sliced):
         return self.lookback_days or site.settings.lookback_days.of(self.conversion)
 
 
+LABELS = ("channel", "source", "medium", "campaign")
+"""What reports on journeys can call a touch."""
+AND_PROPERTIES = "and properties as in `filter`, with commas: the rows then carry them."
+"""What `by=` takes in every report on journeys, for descriptions."""
+
+
+class JourneyFilters(Filters):
+    """What the reports on journeys have in common: `by` parts their rows by properties, beside what each report goes by anyway."""
+
+    own: ClassVar[Sequence[str]] = ()
+    """What the report itself can go by, one at a time."""
+    default: ClassVar[str | None] = None
+    """Which of its `own` it goes by where `by` names none; None: by none of them."""
+
+    by: SlicedGrouping | None = Field(None, description="Properties as in `filter`, with commas: the rows then carry them.")
+
+    def question(self, site: Site) -> Question:
+        """Unprocessable also, naming what is allowed, for a grouping that the report or the site has not."""
+        return replace(super().question(site), grouped=self.properties(site))
+
+    def properties(self, site: Site, allowed: Iterable[Property] | None = None) -> tuple[Property, ...]:
+        """The properties that `by` names. Unprocessable as `grouping`."""
+        money = MONEY_OF_KIND.get(self.conversion)
+        return grouping(self.by, site, allowed=allowed, dimensions=(), one_of=self.own, money=money)[1] if self.by else ()
+
+    @property
+    def dimension(self) -> str | None:
+        """Which of its `own` the report goes by."""
+        return next((name for name in self._names if name in self.own), self.default)
+
+    @property
+    def grouped_by(self) -> str | None:
+        """The whole grouping as an answer states it."""
+        names = [*self._names, *([self.default] if self.default and self.dimension not in self._names else [])]
+        return ",".join(names) or None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the properties, as rows carry them."""
+        return tuple(name for name in self._names if name not in self.own)
+
+    @property
+    def _names(self) -> list[str]:
+        return self.by.split(",") if self.by else []
+
+
 class CreditFilters(Filters):
     """What the reports of credit have in common."""
 
@@ -203,9 +264,7 @@ class CreditFilters(Filters):
 
     def question(self, site: Site) -> Question:
         """Unprocessable also for a grouping that the site has not, or that has the name of the money."""
-        names, properties = grouping(self.by, site)
-        if MONEY_OF_KIND.get(self.conversion) in names:
-            raise Unprocessable("by: `pipeline` is the money of opportunities here; to group by the CRM's pipelines write `deal_pipeline`.")
+        _, properties = grouping(self.by, site, money=MONEY_OF_KIND.get(self.conversion))
         return replace(super().question(site), grouped=properties)
 
     def models(self, question: Question) -> tuple[str, ...]:
@@ -255,20 +314,21 @@ class FunnelFilters(Sliced):
 
     def grouping(self, site: Site) -> tuple[tuple[str, ...], tuple[Property, ...]]:
         """(names, properties among them): a funnel is of people, so only their own and their companies' are known."""
-        return grouping(self.by, site, _of_people(site))
+        return grouping(self.by, site, allowed=of_people(site))
 
     def conditions(self, site: Site) -> tuple[Condition, ...]:
         """Unprocessable also for a property of deals or conversions."""
-        conditions, allowed = super().conditions(site), _of_people(site)
+        conditions, allowed = super().conditions(site), of_people(site)
         if unknown := [each.property.name for each in conditions if each.property not in allowed]:
             known = ", ".join(each.name for each in allowed) or "none that the site maps"
             raise Unprocessable(f"filter: a funnel is of people, and {unknown[0]!r} is of deals; allowed: {known}.")
         return conditions
 
 
-def _of_people(site: Site) -> list[Property]:
+def of_people(site: Site) -> list[Property]:
+    """The properties of people and companies: all that can be told of who has no deal."""
     known = properties_of_site(site.settings.properties).values()
-    return [each for each in known if each.of in ("person", "company")]
+    return [each for each in known if each.of in OF_PEOPLE]
 
 
 # ---------------------------------------------------------------- which conversions a site has

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Integer, Select, Text, bindparam, case, cast, func, literal, select, union_all
+from sqlalchemy import CTE, BigInteger, ColumnElement, Integer, Select, Text, bindparam, case, cast, func, literal, select, union_all
 
 from app import tables
 from app.attribution.joins import bytewise, dimension, label_of
-from app.attribution.journeys import own_minor, summed
+from app.attribution.journeys import grouped, own_minor, summed
 from app.attribution.ledger import sides
 from app.attribution.paths import touches_of_sides, touches_without_conversion
+from app.attribution.properties import value_of_person
 from app.attribution.question import Question
+from app.sites.properties import OF_PEOPLE
 
 SEPARATOR = "\x1f"
 """Stands between the steps of a path in SQL; a label that holds it shows a space."""
@@ -30,37 +32,46 @@ class Shape:
 
 
 def paths(question: Question, shape: Shape) -> Select[Any]:
-    """A row a path, the most conversions first: at most `:limit`.
+    """A row a path and group, the most conversions first: at most `:limit`.
 
     `millionths` and `minor` of those who converted, and `others`, how many non-converting journeys went the same way. Of all
-    paths, shown or not, `all_paths` is the number; `all_millionths`, `all_minor` and `all_others` are the sums. Nobody is
+    rows, shown or not, `all_paths` is the number; `all_millionths`, `all_minor` and `all_others` are the sums. Nobody is
     counted among `others` unless `knows_others`. Reads what `touches_of_sides` and `touches_without_conversion` read.
     """
     every = union_all(*_journeys(question, shape)).cte("journeys_of_paths")
     others = cast(func.sum(every.c.others), BigInteger).label("others")
-    counted = select(every.c.path, *summed(every.c), others).group_by(every.c.path).cte("counted_paths")
+    keys = [*grouped(question, every), every.c.path]
+    counted = select(*keys, *summed(every.c), others).group_by(*keys).cte("counted_paths")
     row = counted.c
     sums = (cast(func.sum(row[name]).over(), BigInteger).label(f"all_{name}") for name in ("millionths", "minor", "others"))
     every_one = [func.count().over().label("all_paths"), *sums]
-    order = (row.millionths.desc(), row.minor.desc(), row.others.desc(), bytewise(row.path))
+    texts = (row.path, *grouped(question, counted))
+    order = (row.millionths.desc(), row.minor.desc(), row.others.desc(), *(bytewise(text) for text in texts))
     return select(*row, *every_one).order_by(*order).limit(bindparam("limit", type_=Integer))
 
 
 def knows_others(question: Question) -> bool:
-    """Whether it can be told who did not convert: not of an earlier moment, since touches have no history."""
-    return question.as_of is None
+    """Whether it can be told who did not convert: not of an earlier moment, since touches have no history, nor by properties of deals,
+    since they have none."""
+    return question.as_of is None and all(each.of in OF_PEOPLE for each in question.grouped)
 
 
 def _journeys(question: Question, shape: Shape) -> list[Select[Any]]:
-    """A row a side, and a row a path of those who did not convert: `path`, `millionths`, `minor`, `others`."""
+    """A row a side, and a row a path of those who did not convert: the group, `path`, `millionths`, `minor`, `others`."""
     over, zero = sides(question), literal(0, BigInteger)
     converting = _texts(question, touches_of_sides(question, over), shape, "converting")
     figures = [over.c.millionths, own_minor(over.c).label("minor"), zero.label("others")]
-    converted = select(converting.c.path, *figures).join_from(over, converting, converting.c.journey == over.c.side)
+    columns: list[ColumnElement[Any]] = [*grouped(question, over), converting.c.path, *figures]
+    converted = select(*columns).join_from(over, converting, converting.c.journey == over.c.side)
     if not knows_others(question):
         return [converted]
     other = _texts(question, touches_without_conversion(question), shape, "other")
-    return [converted, select(other.c.path, zero, zero, func.count()).group_by(other.c.path)]
+    person = select(other.c.journey.label("person_id"), other.c.path).cte("paths_of_people")
+    values = [value_of_person(question.rows, each, person).label(each.column) for each in question.grouped]
+    described = select(*values, person.c.path).cte("paths_of_described_people")
+    keys = [*grouped(question, described), described.c.path]
+    other_rows: Select[Any] = select(*keys, zero, zero, func.count()).group_by(*keys)
+    return [converted, other_rows]
 
 
 def _texts(question: Question, touches: CTE, shape: Shape, name: str) -> CTE:

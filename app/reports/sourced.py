@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.attribution.journeys import first_labels, journeys, summed, with_first_touch
+from app.attribution.journeys import first_labels, grouped, journeys, summed, with_first_touch
 from app.attribution.ledger import ledger_by_reason
 from app.attribution.question import Question
 from app.reports.as_of import site_then
 from app.reports.figures import Figures
 from app.reports.freshness import freshness
 from app.reports.heading import heading
-from app.reports.parameters import MONEY_OF_KIND, Filters, Format, check_kind
+from app.reports.parameters import MONEY_OF_KIND, Format, JourneyFilters, check_kind
 from app.reports.tables import table_of
-from app.reports.totals import figures, totals
+from app.reports.totals import figures, group_of, totals
 from app.sites.site import Site
 
 MARKETING, SALES, PARTNERS, NONE = "marketing", "sales", "partners", "none"
@@ -29,19 +29,21 @@ _OF_CHANNEL = {"Outbound Sales": SALES, "Partners": PARTNERS, None: NONE}
 """Every other channel is marketing's, Direct too: somebody knew the name."""
 
 
-class SourcedFilters(Filters):
+class SourcedFilters(JourneyFilters):
     """`GET /v1/reports/sourced`."""
 
     format: Format = "json"
 
 
 def conversions_by_first_channel(question: Question) -> Select[Any]:
-    """A row a channel of the first touch in reach (null: none is in reach): `millionths` and `minor`. Reads what `journeys` reads,
-    and by primary key the first touches and their labels."""
+    """A row a channel of the first touch in reach (null: none is in reach) and group: `millionths` and `minor`. Reads what `journeys`
+    reads, and by primary key the first touches and their labels."""
     found = journeys(question)
     channel = first_labels(question, found, ("channel",))
-    labelled = select(*channel, found.c.millionths, found.c.minor).select_from(with_first_touch(question, found)).cte("first_channels")
-    return select(labelled.c.channel, *summed(labelled.c)).group_by(labelled.c.channel)
+    columns = [*grouped(question, found), *channel, found.c.millionths, found.c.minor]
+    labelled = select(*columns).select_from(with_first_touch(question, found)).cte("first_channels")
+    keys = [*grouped(question, labelled), labelled.c.channel]
+    return select(*keys, *summed(labelled.c)).group_by(*keys)
 
 
 async def sourced(connection: AsyncConnection, site: Site, filters: SourcedFilters, now: datetime) -> dict[str, Any]:
@@ -53,21 +55,23 @@ async def sourced(connection: AsyncConnection, site: Site, filters: SourcedFilte
     ledger = (await connection.execute(ledger_by_reason(question), question.parameters)).mappings().all()
     money, currency = MONEY_OF_KIND.get(filters.conversion), site.settings.currency
     return {
-        **heading(site, filters),
-        "rows": [{"sourced_by": name} | each.as_dict(money, currency) for name, each in _sums(found).items()],
+        **heading(site, filters, by=filters.grouped_by),
+        "rows": [names | each.as_dict(money, currency) for names, each in _sums(found, question)],
         "totals": totals(ledger, money, currency),
         **(await freshness(connection, site, now)).as_dict(),
     }
 
 
-def as_table(answer: dict[str, Any]) -> str:
+def as_table(answer: dict[str, Any], filters: SourcedFilters) -> str:
     """The rows as CSV; they add up to the total."""
-    return table_of(answer, ("sourced_by",))
+    return table_of(answer, (*filters.columns, "sourced_by"))
 
 
-def _sums(found: Iterable[RowMapping]) -> dict[str, Figures]:
-    """What each of the four brought."""
-    sums: dict[str, Figures] = defaultdict(Figures)
+def _sums(found: Iterable[RowMapping], question: Question) -> list[tuple[dict[str, str], Figures]]:
+    """What each of the four brought; in each group, where there are any."""
+    sums: dict[tuple[str, ...], dict[str, Figures]] = {} if question.grouped else {(): defaultdict(Figures)}
     for row in found:
-        sums[_OF_CHANNEL.get(row["channel"], MARKETING)] += figures(row)
-    return {name: sums[name] for name in SOURCED_BY}
+        of_group = sums.setdefault(tuple(group_of(row, question).values()), defaultdict(Figures))
+        of_group[_OF_CHANNEL.get(row["channel"], MARKETING)] += figures(row)
+    names = (*(each.name for each in question.grouped), "sourced_by")
+    return [(dict(zip(names, (*key, name), strict=True)), sums[key][name]) for key in sorted(sums) for name in SOURCED_BY]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from app.attribution.question import REASONS
+from app.attribution.question import REASONS, Question
 from app.money import as_decimal_text
 from app.reports.figures import Figures, as_number
 
@@ -16,6 +16,11 @@ from app.reports.figures import Figures, as_number
 def figures(row: RowMapping) -> Figures:
     """What a row counts, by its columns `millionths` and `minor`."""
     return Figures(row["millionths"], row["minor"])
+
+
+def group_of(row: RowMapping, question: Question) -> dict[str, str]:
+    """The properties of a row, by their names, as the question groups by them."""
+    return {each.name: row[each.column] for each in question.grouped}
 
 
 def totals(ledger: Sequence[RowMapping], money: str | None, currency: str) -> dict[str, Any]:

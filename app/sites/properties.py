@@ -15,6 +15,8 @@ MOST_FILTERS = 20
 MOST_VALUES = 100
 
 Holder = Literal["person", "company", "deal", "conversion"]
+OF_PEOPLE = ("person", "company")
+"""Holders that say something of a person, with a deal or without."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -66,7 +68,9 @@ TAKEN = frozenset({
     "conversion", "conversions", "revenue", "removal_effect", "low", "high", "visitors", "leads", "mqls", "sqls", "opportunities",
     "customers", "implied", "steps", "visitor", "lead", "mql", "sql", "opportunity", "step", "duration", "rank", "count", "millionths",
     "minor", "revenue_low", "revenue_high", "pipeline_low", "pipeline_high", "influenced_conversions", "influenced_amount", "before",
-    "after", "change", "causes", "by_lookback_days", "spread", "models", "path", "days", "sourced_by", *(each.name for each in BUILT_IN),
+    "after", "change", "causes", "by_lookback_days", "spread", "models", "path", "days", "sourced_by", "touches", "is_cut",
+    "non_converting", "conversion_rate", "a", "b", "share_of_a", "share_of_b", "page", "section", "form", "asset", "readers", "views",
+    "engaged_seconds", "pipeline_at_creation", "pipeline_now", *(each.name for each in BUILT_IN),
 })  # fmt: skip
 """Names that already mean something in a question or an answer."""
 

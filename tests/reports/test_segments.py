@@ -135,6 +135,99 @@ async def test_every_report_of_conversions_takes_filters_and_those_of_credit_pro
     assert (same["totals"]["before"]["revenue"], same["totals"]["after"]["revenue"]) == ("100.00", "100.00")
 
 
+GROUPED = [
+    ("path-length", "industry,country", "touches"),
+    ("time-lag", "country", "days"),
+    ("time-lag", "channel,customer", "channel,days"),
+    ("paths", "industry,country", "path"),
+    ("paths", "product,source", "path"),
+    ("overlap", "type", "a,b"),
+    ("sourced", "owner,industry", "sourced_by"),
+    ("content", "country,section", "section"),
+    ("content", "industry", "page"),
+]
+
+
+async def test_groups_of_every_report_add_up_to_the_report_without(told: httpx.AsyncClient) -> None:
+    for report, by, own in GROUPED:
+        columns, names = own.split(","), by.split(",")
+        only_own = [name for name in names if name in ("channel", "source", "section")]
+        properties = [name for name in names if name not in only_own]
+        whole = await get(told, f"/v1/reports/{report}", **({"by": ",".join(only_own)} if only_own else {}))
+        parted = await get(told, f"/v1/reports/{report}", by=by)
+        assert all({*properties, *columns} <= row.keys() for row in parted["rows"])
+        assert len({tuple(row[name] for name in properties) for row in parted["rows"]}) > 1
+        # Nobody can say of which product they are who have no deal.
+        known = "product" not in properties
+        assert (report, sums(parted, columns, with_others=known)) == (report, sums(whole, columns, with_others=known))
+        assert parted.get("totals") == whole.get("totals") or not known
+
+
+def sums(report: dict[str, Any], columns: list[str], *, with_others: bool) -> dict[tuple[Any, ...], dict[str, float]]:
+    """The figures by what is not a property; rows of nothing are none."""
+    names = ["conversions", "revenue", "readers", "views", "customers", "pipeline", *(["non_converting"] if with_others else [])]
+    found: dict[tuple[Any, ...], dict[str, float]] = {}
+    for row in report["rows"]:
+        of_row = found.setdefault(tuple(row[name] for name in columns), {})
+        for name in (name for name in names if name in row):
+            of_row[name] = of_row.get(name, 0) + float(row[name])
+    return {key: each for key, each in found.items() if any(each.values())}
+
+
+async def test_rows_of_journeys_carry_their_properties(told: httpx.AsyncClient) -> None:
+    paths = await get(told, "/v1/reports/paths", by="country")
+    assert paths["by"] == "country,channel"
+    rows = [(row["country"], row["path"], row["conversions"], row["non_converting"], row["conversion_rate"]) for row in paths["rows"]]
+    assert rows == [("DE", "Paid Search", 2, 0, 1.0), ("FR", "Email", 1, 0, 1.0), ("(not set)", "Email", 0, 1, 0.0)]
+    paths = await get(told, "/v1/reports/paths", by="owner")
+    assert {row["non_converting"] for row in paths["rows"]} == {None}
+    lengths = await get(told, "/v1/reports/path-length", by="country", longest=1)
+    rows = [(row["country"], row["touches"], row["conversions"]) for row in lengths["rows"]]
+    assert rows == [("DE", "0", 0), ("DE", "1+", 2), ("FR", "0", 0), ("FR", "1+", 1)]
+    assert lengths["groups"][0] == {"country": "DE", "conversions": 2, "mean_touches": 1.0, "median_touches": 1.0}
+    lags = await get(told, "/v1/reports/time-lag", by="country,channel")
+    rows = [(row["country"], row["channel"], row["days"], row["conversions"]) for row in lags["rows"]]
+    assert rows == [("DE", "Paid Search", "3-7", 1), ("DE", "Paid Search", "8-14", 1), ("FR", "Email", "3-7", 1)]
+    assert [(each["country"], each["conversions"]) for each in lags["groups"]] == [("DE", 2), ("FR", 1)]
+    text = (await told.get("/v1/reports/sourced", headers=READER, params={"by": "country", "format": "csv"})).text
+    assert text.splitlines()[:2] == ["country,sourced_by,conversions,revenue,currency", "DE,marketing,2,150.00,USD"]
+    for report in ("path-length", "time-lag", "paths", "overlap", "content"):
+        text = (await told.get(f"/v1/reports/{report}", headers=READER, params={"by": "country", "format": "csv"})).text
+        assert "country" in text.splitlines()[0].split(",")
+
+
+async def test_readers_are_of_the_segment_too(told: httpx.AsyncClient) -> None:
+    for filters, readers in [([], 3), (["country:!DE"], 2), (["industry:Software"], 1), (["country:FR", "type:expansion"], 1)]:
+        [section] = (await get(told, "/v1/reports/content", by="section", filter=filters))["rows"][:1]
+        assert (filters, section["readers"]) == (filters, readers)
+    shown = (await get(told, "/v1/reports/content", by="country,section"))["rows"]
+    rows = [(row["section"], row["country"], row["readers"], row["customers"]) for row in shown]
+    assert rows == [("shop.example/", "(not set)", 1, 0), ("shop.example/", "DE", 1, 2), ("shop.example/", "FR", 1, 1)]
+
+
+async def test_csv_of_credit_adds_up(told: httpx.AsyncClient, database: Database) -> None:
+    await tell(told, database, won("none", 7, "5.00", opened_at="2026-03-02T12:00:00Z"))
+    for report, last in [
+        ("lookback", [
+            ["(uncredited: no_contact)", "", *["1", "5.00"] * 6, "USD"],
+            ["(uncredited: outside_lookback)", "", "1", "50.00", *["0", "0.00"] * 5, "USD"],
+        ]),
+        ("models", [["(uncredited: no_contact)", "", model, "1", "5.00", "USD"] for model in MODELS]),
+        ("pipeline", [["(uncredited: no_contact)", "", "1", "5.00", "USD", "5.00", "0.00"]]),
+    ]:  # fmt: skip
+        answer = await told.get(f"/v1/reports/{report}", headers=READER, params={"by": "industry,channel", "format": "csv"})
+        assert [line.split(",") for line in answer.text.splitlines()[-len(last) :]] == last
+
+
+async def test_models_side_by_side_show_influence(told: httpx.AsyncClient) -> None:
+    answer = await get(told, "/v1/reports/models", by="channel", influenced=True)
+    shown = [(row["channel"], row["influenced_conversions"], row["influenced_amount"]) for row in answer["rows"]]
+    assert shown == [("Paid Search", 2, "150.00"), ("Email", 1, "30.00")]
+    assert answer["not_additive"] == ["influenced_conversions", "influenced_amount"]
+    text = (await told.get("/v1/reports/models", headers=READER, params={"influenced": True, "format": "csv"})).text
+    assert text.splitlines()[0].endswith("currency,influenced_conversions,influenced_amount")
+
+
 async def test_those_who_did_not_convert_are_of_the_segment_too(told: httpx.AsyncClient) -> None:
     for filters, rates in [([], [1, 0.5]), (["country:!DE"], [0.5]), (["country:FR"], [1]), (["type:new"], [1, 0.5])]:
         paths = await get(told, "/v1/reports/paths", filter=filters)
@@ -166,6 +259,13 @@ async def test_what_is_not_known_is_refused_with_what_is(told: httpx.AsyncClient
         ("/v1/conversions", {"by": "planet"}, "country"),
         ("/v1/reports/funnel", {"filter": "product:Pro"}, "country, industry"),
         ("/v1/reports/funnel", {"by": "product"}, "country, industry"),
+        ("/v1/reports/paths", {"by": "planet"}, "one of channel, source, medium, campaign; and any, with commas, of country, industry"),
+        ("/v1/reports/paths", {"by": "channel,source"}, "only one of channel, source, medium, campaign"),
+        ("/v1/reports/overlap", {"by": "landing_page"}, "country, industry"),
+        ("/v1/reports/path-length", {"by": "channel"}, "any, with commas, of country, industry"),
+        ("/v1/reports/sourced", {"by": "pipeline", "conversion": "opportunity"}, "deal_pipeline"),
+        ("/v1/reports/time-lag", {"by": "country,country"}, "twice"),
+        ("/v1/reports/content", {"by": "page,product"}, "one of page, section, form, asset; and any, with commas, of country, industry."),
     ]
     for path, params, named in refused:
         answer = await told.get(path, headers=READER, params=params)
