@@ -20,7 +20,7 @@ from app.reports.influence import influence_columns, with_influence
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters, check_kind
 from app.reports.sources import source_of
 from app.reports.spread import spread
-from app.reports.tables import counted
+from app.reports.tables import counted, uncredited
 from app.reports.totals import figures, first_touch_outside_lookback, totals
 from app.sites.site import Site
 
@@ -75,17 +75,10 @@ def _cells(
     model: str, answer: Answer, columns: Sequence[Sequence[str]], money: str | None, filters: AttributionFilters
 ) -> Iterable[list[object]]:
     names, more = columns
-    for row in (*answer["rows"], *_uncredited(answer, names)):
+    for row in (*answer["rows"], *uncredited(answer["totals"]["uncredited"]["reasons"], names)):
         texts = [*([model] if filters.model == "all" else []), *(row.get(name) for name in names)]
         amount = [Decimal(row[money]), answer["currency"]] if money else []
         yield [*texts, counted(row["conversions"]), *amount, *(None if row.get(name) is None else Decimal(str(row[name])) for name in more)]
-
-
-def _uncredited(answer: Answer, names: Sequence[str]) -> Iterable[Answer]:
-    """A row for each reason why no touch earned something. Money in another currency is in no total, so it has none."""
-    for reason, each in answer["totals"]["uncredited"]["reasons"].items():
-        if reason != "unconverted":
-            yield {names[0]: f"(uncredited: {reason})"} | each
 
 
 def _heading(site: Site, filters: AttributionFilters, model: str) -> Answer:

@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.attribution.credit import credit_by
 from app.attribution.ledger import ledger_by_reason
-from app.attribution.question import Question
+from app.attribution.question import REASONS, Question
 from app.reports.as_of import site_then
 from app.reports.figures import Figures, as_csv
 from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
 from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, CreditFilters, ModelName, check_kind, check_model
-from app.reports.tables import counted
+from app.reports.tables import counted, uncredited
 from app.reports.totals import figures, first_touch_outside_lookback, totals
 from app.sites.site import Site
 
@@ -68,11 +68,25 @@ async def lookback(connection: AsyncConnection, site: Site, filters: LookbackFil
 
 
 def as_table(answer: Mapping[str, Any], filters: LookbackFilters) -> str:
-    """The rows as CSV: the dimensions, then the figures of each look-back."""
+    """The rows as CSV: the dimensions, then the figures of each look-back; and a row for each reason why no touch earned something at any
+    of them, so that each column adds up to the total."""
     money = MONEY_OF_KIND.get(filters.conversion)
     shown = ["conversions", *([money] if money else [])]
     header = [*filters.by.split(","), *(f"{name}_{days}_days" for days in LOOKBACKS for name in shown), *(["currency"] if money else [])]
-    return as_csv(header, (_cells(row, answer, filters, shown) for row in answer["rows"]))
+    rows = (*answer["rows"], *uncredited(_reasons(answer, money), filters.by.split(",")))
+    return as_csv(header, (_cells(row, answer, filters, shown) for row in rows))
+
+
+def _reasons(answer: Mapping[str, Any], money: str | None) -> dict[str, Any]:
+    """What each reason holds back at each look-back."""
+    ledgers = {days: each["uncredited"]["reasons"] for days, each in answer["totals"]["by_lookback_days"].items()}
+    nothing = Figures().as_dict(money, answer["currency"])
+    found = {reason for reasons in ledgers.values() for reason in reasons}
+    return {
+        reason: {"by_lookback_days": {days: reasons.get(reason, nothing) for days, reasons in ledgers.items()}}
+        for reason in REASONS
+        if reason in found
+    }
 
 
 def _cells(row: Mapping[str, Any], answer: Mapping[str, Any], filters: LookbackFilters, shown: Iterable[str]) -> list[object]:

@@ -18,7 +18,7 @@ from app.reports.figures import Figures
 from app.reports.freshness import freshness
 from app.reports.heading import about_model, heading
 from app.reports.parameters import CreditFilters
-from app.reports.tables import table_of
+from app.reports.tables import table_of, uncredited
 from app.reports.totals import figures, totals
 from app.sites.site import Site
 
@@ -28,8 +28,6 @@ _WORTH: dict[str, Literal["ledger", "creation", "open"]] = {
     "pipeline_now": "open",
 }
 """The amounts by their names: as the deals are, when they opened, and of those that are still open now."""
-
-_PARTS = ("credited", "uncredited")
 
 
 class PipelineFilters(CreditFilters):
@@ -52,14 +50,20 @@ async def pipeline(connection: AsyncConnection, site: Site, filters: PipelineFil
         **heading(site, filters, model=filters.model, by=filters.by),
         **about_model(site, filters, filters.model),
         "rows": [dict(zip(names, labels, strict=True)) | _amounts(found, labels, currency) for labels in _labels(found)],
-        "totals": _together(ledgers) | {part: _together({name: each[part] for name, each in ledgers.items()}) for part in _PARTS},
+        "totals": {
+            **_together(ledgers),
+            "credited": _together({name: each["credited"] for name, each in ledgers.items()}),
+            "uncredited": _uncredited({name: each["uncredited"] for name, each in ledgers.items()}, currency),
+        },
         **(await freshness(connection, site, now)).as_dict(),
     }
 
 
 def as_table(answer: dict[str, Any]) -> str:
-    """The rows as CSV."""
-    return table_of(answer, answer["by"].split(","), ("pipeline_at_creation", "pipeline_now"))
+    """The rows as CSV, and a row for each reason why no touch earned something: each column adds up to its total."""
+    names = answer["by"].split(",")
+    also = uncredited(answer["totals"]["uncredited"]["reasons"], names)
+    return table_of(answer, names, ("pipeline_at_creation", "pipeline_now"), also)
 
 
 async def _credit(connection: AsyncConnection, question: Question, model: str, names: Sequence[str]) -> Found:
@@ -75,6 +79,17 @@ async def _totals(connection: AsyncConnection, question: Question, currency: str
 def _together(ledgers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The ledger's own figures (and reasons), with the other amounts beside them."""
     return ledgers["pipeline"] | {name: each["pipeline"] for name, each in ledgers.items()}
+
+
+def _uncredited(parts: dict[str, dict[str, Any]], currency: str) -> dict[str, Any]:
+    """What no touch earned, with every amount beside each reason. An opportunity is counted whatever it is worth."""
+    reasons = dict.fromkeys(reason for part in parts.values() for reason in part["reasons"])
+    nothing = Figures().as_dict("pipeline", currency)
+
+    def of_reason(reason: str) -> dict[str, Any]:
+        return _together({name: part["reasons"].get(reason, nothing) for name, part in parts.items()})
+
+    return _together(parts) | {"reasons": {reason: of_reason(reason) for reason in reasons}}
 
 
 def _labels(found: dict[str, Found]) -> list[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.money import as_decimal_text
 from app.reports.figures import as_number
+from app.reports.influence import influence_columns
 from app.reports.parameters import MONEY_OF_KIND, AttributionFilters
 
 Answer = dict[str, Any]
@@ -20,7 +21,8 @@ def spread(answers: Mapping[str, Answer], filters: AttributionFilters) -> list[A
 
 
 def side_by_side(answers: Mapping[str, Answer], filters: AttributionFilters) -> list[Answer]:
-    """A row a label: the figures of each model by its name, and their `spread`; the greatest first."""
+    """A row a label: the figures of each model by its name, and their `spread`; the greatest first. What it had part in, if that is asked
+    for, is the same under each model."""
     names = filters.by.split(",")
     found: dict[tuple[str, ...], dict[str, Answer]] = {}
     for model, answer in answers.items():
@@ -39,7 +41,9 @@ def _row(labels: Answer, by_model: Mapping[str, Answer], models: Mapping[str, An
         figures[money] = {model: by_model[model][money] if model in by_model else zero for model in models}
         amounts = [Decimal(amount) for amount in figures[money].values()]
         ends[money] = {"min": f"{min(amounts):f}", "max": f"{max(amounts):f}", "difference": f"{max(amounts) - min(amounts):f}"}
-    return labels | figures | {"spread": ends}
+    one = next(iter(by_model.values()))
+    influence = {name: one[name] for name in influence_columns(filters) if name in one}
+    return labels | figures | influence | {"spread": ends}
 
 
 def _ends(conversions: Iterable[float]) -> Answer:

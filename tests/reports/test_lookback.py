@@ -70,6 +70,7 @@ async def test_csv_has_a_column_a_look_back(client: httpx.AsyncClient) -> None:
     assert text[1:] == [
         "Email,1,100.00,1,100.00,1,100.00,1,100.00,1,100.00,1,100.00,USD",
         "Referral,0,0.00,1,5.00,1,5.00,1,5.00,1,5.00,1,5.00,USD",
+        "(uncredited: outside_lookback),2,5.07,1,0.07,1,0.07,1,0.07,1,0.07,1,0.07,USD",
     ]
 
 

@@ -66,6 +66,7 @@ async def test_csv_and_refusals(client: httpx.AsyncClient) -> None:
     assert table.text.splitlines() == [
         "source,conversions,pipeline,currency,pipeline_at_creation,pipeline_now",
         "letter,1,150.01,USD,100.00,150.01",
+        "(uncredited: no_contact),2,3.00,USD,7.00,0.00",
     ]
     for refused, named in (
         ({"model": "markov"}, "linear"),
