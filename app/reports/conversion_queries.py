@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, select, tuple_
 
 from app import tables
-from app.attribution.joins import DIRECT, KEY, dimension
+from app.attribution.joins import DIRECT, KEY, dimension, same_conversion
 from app.attribution.ledger import counted
 from app.attribution.properties import is_of_known_customer
 from app.attribution.question import Question
@@ -25,10 +25,6 @@ def _site(table: Any) -> ColumnElement[bool]:
     return condition
 
 
-def _same(left: Any, right: Any) -> ColumnElement[bool]:
-    return and_(_site(left), *(left[name] == right[name] for name in KEY))
-
-
 def conversions_of_interval(question: Question, labels: dict[str, str], *, is_next: bool) -> Select[Any]:
     """A row a conversion with an entry in the interval, the latest first, by (counted_at, holder, fact): at most `:limit`.
 
@@ -38,7 +34,7 @@ def conversions_of_interval(question: Question, labels: dict[str, str], *, is_ne
     """
     entries = question.rows(tables.ledger_entries)
     entry, earlier = entries.c, entries.alias("earlier_entries").c
-    is_first = ~exists().where(_same(earlier, entry), earlier.entry < entry.entry, *_within(question, earlier))
+    is_first = ~exists().where(same_conversion(earlier, entry), earlier.entry < entry.entry, *_within(question, earlier))
     # Nothing ties an entry's number to its time, so 'first' goes by number: each conversion has exactly one such entry.
     conditions = [*counted(question), is_first]
     if is_next:
@@ -78,13 +74,13 @@ def _described(question: Question) -> Select[Any]:
         select(
             cast(func.coalesce(func.sum(other.after_minor - other.before_minor), 0), BigInteger),
         )
-        .where(_same(other, entry), *_within(question, other))
+        .where(same_conversion(other, entry), *_within(question, other))
         .scalar_subquery()
     )
-    counts = select(func.max(other.counts)).where(_same(other, entry), *_within(question, other)).scalar_subquery()
+    counts = select(func.max(other.counts)).where(same_conversion(other, entry), *_within(question, other)).scalar_subquery()
     person = question.rows(tables.conversion_people).c
-    of_company = select(func.count()).where(_same(person, entry), person.is_contact.is_(False)).scalar_subquery()
-    net = select(func.sum(other.after_minor - other.before_minor)).where(_same(other, entry)).scalar_subquery()
+    of_company = select(func.count()).where(same_conversion(person, entry), person.is_contact.is_(False)).scalar_subquery()
+    net = select(func.sum(other.after_minor - other.before_minor)).where(same_conversion(other, entry)).scalar_subquery()
     return (
         select(
             *(entry[name] for name in KEY),
@@ -108,7 +104,7 @@ def _described(question: Question) -> Select[Any]:
             of_company.label("company_people"),
             case((is_deal, is_of_known_customer(question, entries)), else_=false()).label("is_repeat"),
         )
-        .join_from(entries, conversions, _same(conversion, entry))
+        .join_from(entries, conversions, same_conversion(conversion, entry))
         .outerjoin(deals, of_deal)
     )
 
@@ -120,7 +116,7 @@ def _has_touch(question: Question, labels: dict[str, str]) -> ColumnElement[bool
     return (
         exists()
         .select_from(touches.outerjoin(label, and_(_site(label.c), label.c.origin_id == touch.origin_id)))
-        .where(_same(touch, conversion), is_in_reach(question, conversion), *named)
+        .where(same_conversion(touch, conversion), is_in_reach(question, conversion), *named)
     )
 
 
@@ -153,7 +149,7 @@ def touches_of_conversion(question: Question) -> Select[Any]:
     origin = tables.origins.c
     any_channel = replace(question, exclude_direct=False)
     joined = (
-        touches.join(conversions, _same(conversion, touch))
+        touches.join(conversions, same_conversion(conversion, touch))
         .outerjoin(labels, and_(_site(label), label.origin_id == touch.origin_id))
         .outerjoin(tables.origins, and_(_site(origin), origin.origin_id == touch.origin_id))
         .outerjoin(tables.events, and_(_site(event), event.visitor_id == touch.touch_visitor_id, event.event_id == touch.touch_event_id))
