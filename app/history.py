@@ -13,9 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Delete,
-    FromClause,
     Insert,
     Select,
     Subquery,
@@ -37,17 +35,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.db import Database, greatest, least, micros
-from app.tables import to_micros
+from app.tables import of_site, to_micros
 
 _latest = tables.latest_runs
 _first = tables.first_touches
 RUN = bindparam("run", type_=BigInteger)
 """The run of the swap under way."""
 _as_of = bindparam("as_of", type_=BigInteger)
-
-
-def _of_site(table: FromClause) -> ColumnElement[bool]:
-    return table.c.site_id == bindparam("site_id")
 
 
 # ---------------------------------------------------------------- a swap's run
@@ -74,15 +68,15 @@ def rows_ended(table: Table) -> Insert:
     """Copies into history the rows that the swap `:run` is about to replace or delete. Index: the table's key."""
     staged = tables.staged[table.name]
     is_staged = and_(*(staged.c[c.name] == c for c in table.primary_key.columns))
-    ended = select(*table.columns, RUN).join_from(staged, table, is_staged).where(_of_site(staged), _of_site(table))
+    ended = select(*table.columns, RUN).join_from(staged, table, is_staged).where(of_site(staged), of_site(table))
     return insert(tables.history[table.name]).from_select([*table.columns.keys(), "ended_by_run"], ended)
 
 
 def first_touch_moved() -> Insert:
     """Notes that the site's first touch is another one since the swap `:run`. Index: `ix_visitor_spans__first_touch`."""
     span = tables.visitor_spans
-    now = select(func.min(span.c.first_touched_at).label("first_touched_at")).where(_of_site(span)).cte("now")
-    noted = select(_first.c.first_touched_at).where(_of_site(_first)).order_by(_first.c.run_id.desc()).limit(1).scalar_subquery()
+    now = select(func.min(span.c.first_touched_at).label("first_touched_at")).where(of_site(span)).cte("now")
+    noted = select(_first.c.first_touched_at).where(of_site(_first)).order_by(_first.c.run_id.desc()).limit(1).scalar_subquery()
     moved = select(bindparam("site_id", type_=tables.Key), RUN, now.c.first_touched_at).where(
         now.c.first_touched_at.is_distinct_from(noted)
     )
@@ -101,20 +95,20 @@ def rows_then(table: Table, moment: str = "as_of") -> Subquery:
     """
     past, then = tables.history[table.name], bindparam(moment, type_=BigInteger)
     names = [c.name for c in table.columns if c.name != "run_id"]
-    still = select(*(table.c[name] for name in names)).where(_of_site(table), table.c.run_id <= then)
-    until = select(*(past.c[name] for name in names)).where(_of_site(past), past.c.run_id <= then, past.c.ended_by_run > then)
+    still = select(*(table.c[name] for name in names)).where(of_site(table), table.c.run_id <= then)
+    until = select(*(past.c[name] for name in names)).where(of_site(past), past.c.run_id <= then, past.c.ended_by_run > then)
     return union_all(still, until).subquery(f"{table.name}_{moment}")
 
 
 def first_touch_then() -> Select[Any]:
     """At most one row: the site's first touch, in microseconds, as it was known at the moment `:as_of`. Index: the primary key."""
-    known = select(micros(_first.c.first_touched_at)).where(_of_site(_first), _first.c.run_id <= _as_of)
+    known = select(micros(_first.c.first_touched_at)).where(of_site(_first), _first.c.run_id <= _as_of)
     return known.order_by(_first.c.run_id.desc()).limit(1)
 
 
 def reach_of_history() -> Select[Any]:
     """At most one row: the latest run of the site, and the earliest that `as_of` answers from. Index: the primary key."""
-    return select(_latest.c.run_id, _latest.c.kept_since).where(_of_site(_latest))
+    return select(_latest.c.run_id, _latest.c.kept_since).where(of_site(_latest))
 
 
 # ---------------------------------------------------------------- what is kept

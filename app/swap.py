@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Delete,
-    FromClause,
     Insert,
     Select,
     Table,
@@ -35,6 +34,7 @@ from app import history, tables
 from app import queue as queues
 from app.db import upsert
 from app.sites.site import Site
+from app.tables import of_site
 
 Compute = Callable[[AsyncConnection, Site], Awaitable[None]]
 """Fills the staging twins of a stage's targets for the keys in its `dirty` table. Reads facts and earlier stages."""
@@ -125,11 +125,6 @@ class Stage:
     def dirty(self) -> Table:
         """The table of the keys being computed."""
         return tables.dirty[self.queue.name]
-
-
-def of_site(table: FromClause) -> ColumnElement[bool]:
-    """Rows of the site at hand."""
-    return table.c.site_id == bindparam("site_id")
 
 
 def is_dirty(stage_queue: Table, *columns: ColumnElement[Any]) -> ColumnElement[bool]:

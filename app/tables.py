@@ -18,7 +18,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
+    FromClause,
     Identity,
     Index,
     Integer,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    bindparam,
     text,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -74,6 +77,11 @@ class Moment(TypeDecorator[datetime]):
 
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 """An ID or a key: compared byte by byte on both databases."""
+
+
+def of_site(table: FromClause) -> ColumnElement[bool]:
+    """Rows of the site at hand."""
+    return table.c.site_id == bindparam("site_id")
 
 
 def _table(name: str, comment: str, *columns: Column[Any] | Index) -> Table:

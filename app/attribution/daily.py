@@ -18,7 +18,7 @@ from app.attribution.question import Question
 from app.attribution.reach import reached
 from app.attribution.rules import Model, weight_of
 from app.attribution.split import split
-from app.swap import of_site
+from app.tables import of_site
 
 _dirty = tables.dirty["sums_queue"]
 

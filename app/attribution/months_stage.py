@@ -11,7 +11,8 @@ from app import tables
 from app.attribution.ledger import sums_of
 from app.attribution.sums import month_of
 from app.sites.site import Site
-from app.swap import BatchSize, Stage, Target, is_dirty, of_site
+from app.swap import BatchSize, Stage, Target, is_dirty
+from app.tables import of_site
 from app.touches.queries import staged
 
 _dirty = tables.dirty["months_queue"]

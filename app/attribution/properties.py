@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, bindparam, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, case, exists, func, literal, or_, select, tuple_
 
 from app import tables
+from app.attribution.joins import same_conversion
 from app.attribution.question import Question
 from app.journeys.conversions import DEAL_KINDS
 from app.sites.properties import CUSTOMER, NOT_SET, OF_PEOPLE, Condition, Property
+from app.tables import of_site
 
 Rows = Callable[[Table], FromClause]
 """Of a table, the rows to read: `Question.rows`."""
 EMPLOYER = ""
 """The property of a person that names the record of the company that it works for."""
-_KEY = ("kind", "holder_id", "fact_id")
 
 
 def holds(question: Question, condition: Condition, conversions: FromClause) -> ColumnElement[bool]:
@@ -80,23 +81,14 @@ def _properties(rows: Rows, name: str) -> FromClause:
     return rows(tables.properties).alias(name)
 
 
-def _site(table: FromClause) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = table.c.site_id == bindparam("site_id")
-    return condition
-
-
 def _people_of(rows: Rows, conversions: FromClause, name: str) -> tuple[FromClause, ColumnElement[bool]]:
     """Whose conversion it is, or whom its deal names: of those who only share its journey nothing is asked."""
     person = rows(tables.conversion_people).alias(name)
-    return person, and_(_same(person, conversions), person.c.is_contact.is_(True))
+    return person, and_(same_conversion(person.c, conversions.c), person.c.is_contact.is_(True))
 
 
 def _is_said(said: FromClause, of_holder: ColumnElement[bool], source: str) -> ColumnElement[bool]:
-    return and_(_site(said), of_holder, said.c.property == literal(source, tables.Key))
-
-
-def _same(table: FromClause, conversions: FromClause) -> ColumnElement[bool]:
-    return and_(_site(table), *(table.c[name] == conversions.c[name] for name in _KEY))
+    return and_(of_site(said), of_holder, said.c.property == literal(source, tables.Key))
 
 
 # ---------------------------------------------------------------- of deals
@@ -104,7 +96,7 @@ def _same(table: FromClause, conversions: FromClause) -> ColumnElement[bool]:
 
 def _deal_of(rows: Rows, conversions: FromClause) -> tuple[FromClause, ColumnElement[bool]]:
     deal = rows(tables.deals).alias("its_deal")
-    return deal, and_(_site(deal), deal.c.space == conversions.c.holder_id, deal.c.deal_id == conversions.c.fact_id)
+    return deal, and_(of_site(deal), deal.c.space == conversions.c.holder_id, deal.c.deal_id == conversions.c.fact_id)
 
 
 def _column_of_deal(rows: Rows, column: str, conversions: FromClause) -> Select[Any]:
@@ -177,13 +169,13 @@ def is_of_known_customer(question: Question, conversions: FromClause) -> ColumnE
     has_bought = _has_person_bought(question.rows, conversion)
     if question.kind in DEAL_KINDS:
         has_bought = or_(has_bought, _has_company_bought(question.rows, conversion))
-    return exists().where(_same(conversion, conversions), has_bought).correlate(conversions)
+    return exists().where(same_conversion(conversion.c, conversions.c), has_bought).correlate(conversions)
 
 
 def _has_person_bought(rows: Rows, conversion: FromClause) -> ColumnElement[bool]:
     person, is_of_it = _people_of(rows, conversion, "its_people")
     other = rows(tables.conversion_people).alias("earlier_people")
-    is_theirs = and_(_site(other), other.c.person_id == person.c.person_id, other.c.kind == "customer", other.c.is_contact.is_(True))
+    is_theirs = and_(of_site(other), other.c.person_id == person.c.person_id, other.c.kind == "customer", other.c.is_contact.is_(True))
     is_win = _is_earlier_win(rows, conversion, other.c.holder_id, other.c.fact_id, other)
     return exists().select_from(person.join(other, is_theirs)).where(is_of_it, is_win).correlate(conversion)
 
@@ -191,7 +183,7 @@ def _has_person_bought(rows: Rows, conversion: FromClause) -> ColumnElement[bool
 def _has_company_bought(rows: Rows, conversion: FromClause) -> ColumnElement[bool]:
     deal, is_its = _deal_of(rows, conversion)
     theirs = rows(tables.deals).alias("deals_of_company")
-    is_of_company = and_(_site(theirs), theirs.c.space == deal.c.space, theirs.c.company_id == deal.c.company_id)
+    is_of_company = and_(of_site(theirs), theirs.c.space == deal.c.space, theirs.c.company_id == deal.c.company_id)
     is_win = _is_earlier_win(rows, conversion, theirs.c.space, theirs.c.deal_id, theirs)
     return exists().select_from(deal.join(theirs, is_of_company)).where(is_its, is_win).correlate(conversion)
 
@@ -203,5 +195,5 @@ def _is_earlier_win(
     statistics would begin with all wins of the site."""
     won = rows(tables.conversions).alias("earlier_wins")
     is_other = tuple_(won.c.holder_id, won.c.fact_id) != tuple_(conversion.c.holder_id, conversion.c.fact_id)
-    is_it = and_(_site(won), won.c.kind == "customer", won.c.holder_id == holder_id, won.c.fact_id == fact_id)
+    is_it = and_(of_site(won), won.c.kind == "customer", won.c.holder_id == holder_id, won.c.fact_id == fact_id)
     return exists().where(is_it, is_other, won.c.occurred_at < conversion.c.occurred_at).correlate(conversion, deals)

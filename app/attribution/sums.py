@@ -21,8 +21,7 @@ from app.attribution.question import Question
 from app.journeys.conversions import DEAL_KINDS
 from app.sites.days import FIRST_DAY, LAST_DAY, first_instant
 from app.sites.site import Site
-from app.swap import of_site
-from app.tables import from_micros, to_micros
+from app.tables import from_micros, of_site, to_micros
 
 ORIGIN_DIMENSIONS = frozenset({"channel", "source", "medium", "campaign", "term", "content", "referrer"})
 """What an origin has a label for."""

@@ -16,7 +16,8 @@ from app.attribution.question import Question
 from app.attribution.rules import MODELS, Model
 from app.attribution.sums import month_of, question_of_sums
 from app.sites.site import Site
-from app.swap import BatchSize, Enqueue, Stage, Target, is_dirty, of_site
+from app.swap import BatchSize, Enqueue, Stage, Target, is_dirty
+from app.tables import of_site
 from app.touches.queries import staged
 
 _MOST_ENTRIES = 4_000

@@ -10,7 +10,7 @@ from app import tables
 from app.db import micros
 from app.deals.currencies import minor_units
 from app.deals.outcomes import is_in_force, same_deal
-from app.swap import of_site
+from app.tables import of_site
 
 _outcome = tables.deal_outcomes.c
 _folded = tables.folded_deals

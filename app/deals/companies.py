@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, fal
 from app import tables
 from app.deals.outcomes import same_deal
 from app.identity.concerned_deals import BY_DOMAIN
-from app.swap import of_site
+from app.tables import of_site
 
 MOST_KNOWN = 1_000
 """Of a company with more addresses (or contacts, by its ID) than this nobody shares a journey: a university, a provider

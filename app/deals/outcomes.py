@@ -8,7 +8,8 @@ from sqlalchemy import CTE, ColumnElement, Insert, Select, and_, bindparam, case
 
 from app import tables
 from app.db import micros
-from app.swap import is_dirty, of_site
+from app.swap import is_dirty
+from app.tables import of_site
 
 _BY_STAGE, _OUTRIGHT = 0, 1
 """Where one fact says both, what it says outright comes last, and so holds."""

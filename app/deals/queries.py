@@ -29,7 +29,7 @@ from app import tables
 from app.db import least, micros
 from app.deals.currencies import minor_units, ten_thousandths_per_minor_unit
 from app.deals.outcomes import is_in_force, of_dirty_deals, same_deal
-from app.swap import of_site
+from app.tables import of_site
 
 _TEXTS = (
     "name", "currency", "closed_on", "stage", "pipeline", "type", "company_id", "company_name", "company_domain", "owner", "lost_reason",

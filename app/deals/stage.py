@@ -14,7 +14,8 @@ from app.deals.free_mail import domains_of_no_company
 from app.deals.outcomes import outcomes_of_deals
 from app.deals.queries import deals_now, fields_of_deals, people_of_deals
 from app.sites.site import Site
-from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty, of_site
+from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty
+from app.tables import of_site
 from app.touches.queries import staged
 
 

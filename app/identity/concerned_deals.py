@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, select, union
 
 from app import tables
 from app.identity.queries import changed_keys
-from app.swap import of_site
+from app.tables import of_site
 
 BY_DOMAIN = ""
 """`company_space` of a company that a domain names, and not a CRM."""

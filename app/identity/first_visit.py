@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, Select, and_, ex
 
 from app import tables
 from app.db import greatest, least, micros
-from app.swap import of_site
+from app.tables import of_site
 
 _spans, _staged = tables.visitor_spans, tables.staged["visitor_spans"]
 _NEVER = literal(tables.END_OF_TIME, BigInteger)

@@ -36,7 +36,7 @@ from sqlalchemy import (
 
 from app import tables
 from app.db import micros
-from app.swap import of_site
+from app.tables import of_site
 
 MOST_VISITORS_A_DAY = 20
 """A key seen on more visitors than this on one UTC day joins nothing through a write key on that day."""

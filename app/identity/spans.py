@@ -13,7 +13,7 @@ from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, case, exists
 from app import tables
 from app.db import greatest, micros
 from app.identity.queries import holds
-from app.swap import of_site
+from app.tables import of_site
 from app.touches.queries import session_starts
 
 _dirty = tables.dirty["spans_queue"]

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.identity import concerned_deals, queries
 from app.sites.site import Site
-from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty, of_site
+from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty
+from app.tables import of_site
 
 
 async def compute(connection: AsyncConnection, site: Site) -> None:

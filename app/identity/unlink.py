@@ -16,7 +16,7 @@ from app import tables
 from app.db import insert_new
 from app.errors import NotFound
 from app.queue import rows_to_enqueue
-from app.swap import of_site
+from app.tables import of_site
 
 _sightings = tables.sightings.c
 

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 
 from app import tables
-from app.swap import of_site
+from app.tables import of_site
 
 DEAL_KINDS = ("opportunity", "customer")
 """The kinds of conversions that a deal makes; every other kind is a person's."""

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Select, Table, and_, select
 
 from app import tables
 from app.journeys.conversions import same_conversion
-from app.swap import Enqueue, of_site
+from app.swap import Enqueue
+from app.tables import of_site
 
 _entry = tables.ledger_entries
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case,
 from app import tables
 from app.db import greatest, least, micros
 from app.journeys.conversions import same_conversion
-from app.swap import of_site
+from app.tables import of_site
 
 LONGEST_LOOKBACK = 730 * 86_400_000_000
 """The longest look-back that a report may ask for, in microseconds: a length of time, never calendar days."""

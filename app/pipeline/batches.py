@@ -19,7 +19,8 @@ from app.db import Database, insert_new
 from app.locks import LostLock, SiteLocks
 from app.log.failures import in_words
 from app.sites.site import Site
-from app.swap import Stage, of_site
+from app.swap import Stage
+from app.tables import of_site
 
 _SQLITE_SWAP_SECONDS = 0.05
 _POSTGRESQL_STAGE_SECONDS = 3.0

@@ -16,7 +16,8 @@ from app.db import Database
 from app.pipeline.batches import Worker, confirm, finish, is_passing, set_aside
 from app.pipeline.stages import STAGES
 from app.sites.site import Site
-from app.swap import Stage, of_site
+from app.swap import Stage
+from app.tables import of_site
 
 
 async def start_rebuild(database: Database, site_id: str, now: datetime, first: str = STAGES[0].name) -> None:

@@ -13,7 +13,8 @@ from app import tables
 from app.identity.concerned_deals import deals_of_companies_said_of
 from app.journeys.conversions import DEAL_KINDS, same_conversion
 from app.queue import dirty_columns
-from app.swap import Stage, of_site
+from app.swap import Stage
+from app.tables import of_site
 
 Keys = Select[Any] | CompoundSelect[Any]
 """Rows of dirty keys: the columns of a queue by name, without `site_id`."""

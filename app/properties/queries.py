@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, exists, false, func, select
 
 from app import tables
-from app.swap import of_site
+from app.tables import of_site
 
 _dirty = tables.dirty["properties_queue"]
 _person = tables.person_fields.c

@@ -18,7 +18,8 @@ from app import tables
 from app.collect.origins import Origin
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
-from app.swap import NOT_SET, Enqueue, Stage, Target, of_site
+from app.swap import NOT_SET, Enqueue, Stage, Target
+from app.tables import of_site
 from app.touches.channels import DIRECT_CHANNEL, label_origin
 from app.touches.forms import is_lead_form, needs_email
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from app import tables
 from app.db import micros
 from app.ids import digest
-from app.swap import of_site
+from app.tables import of_site
 
 EMPTY_ORIGIN = digest("", "", "", "", "", "", "", "")
 """The origin of a direct visit."""

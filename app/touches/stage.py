@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.sites.site import Site
-from app.swap import Enqueue, Stage, Target, is_dirty, of_site
+from app.swap import Enqueue, Stage, Target, is_dirty
+from app.tables import of_site
 from app.touches import labels
 from app.touches.queries import goal_events_of_visitors, staged, touches_of_visitors
 
