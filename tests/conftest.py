@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,12 +128,24 @@ def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'closedloop.db'}"
 
 
+@pytest.fixture(scope="session")
+def reused_postgresql(postgresql_server: str) -> Iterator[Callable[[str], str]]:
+    """Calls for a database that is as its template: `reused_postgresql("template")` answers its URL."""
+    with ExitStack() as until_the_end:
+
+        @cache
+        def copy_of(template: str) -> postgresql.Reused:
+            copy = postgresql.Reused(postgresql_server, f"reused_{template}", template)
+            until_the_end.callback(copy.close)
+            return copy
+
+        yield lambda template: copy_of(template).url()
+
+
 @pytest.fixture
-def postgresql_url(request: pytest.FixtureRequest, postgresql_server: str, worker_name: str) -> Iterator[str]:
-    """A migrated PostgreSQL database of the test's own."""
-    name = f"test_{worker_name}_{next(_numbers)}"
-    yield postgresql.create_database(postgresql_server, name, template=template(request, "postgresql"))
-    postgresql.drop_database(postgresql_server, name)
+def postgresql_url(request: pytest.FixtureRequest, reused_postgresql: Callable[[str], str]) -> str:
+    """A migrated PostgreSQL database for the test alone; the next test finds nothing of it."""
+    return reused_postgresql(template(request, "postgresql"))
 
 
 @pytest.fixture
