@@ -16,6 +16,7 @@ import typer
 from app.commands.connections import connections
 from app.commands.keys import keys
 from app.commands.models import models
+from app.commands.people import people
 from app.commands.quarantine import quarantine
 from app.commands.segments import segments
 from app.commands.sites import sites
@@ -36,6 +37,7 @@ app.add_typer(connections, name="connections")
 app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(people, name="people")
 
 SiteOption = Annotated[str, typer.Option("--site", help="Which site.")]
 

@@ -88,6 +88,15 @@ class SiteLocks:
             await connection.commit()
 
 
+async def stop_swaps(connection: AsyncConnection, site_id: str) -> None:
+    """Inside a transaction of whoever takes away what workers compute from: no worker swaps until it ends. On SQLite none
+    does while anybody writes."""
+    if connection.dialect.name != "postgresql":
+        return
+    await connection.execute(postgresql.insert(_epochs).values(site_id=site_id, epoch=0).on_conflict_do_nothing())
+    await connection.execute(select(_epochs.c.epoch).where(_epochs.c.site_id == site_id).with_for_update())
+
+
 def lock_path(database: Database, site_id: str) -> Path:
     """The lock file of a site, beside its SQLite database."""
     return Path(f"{database.url.database}.worker-{digest(site_id)[:10]}.lock")

@@ -29,6 +29,7 @@ from app.errors import BadRequest, Problem, Unavailable, Unprocessable
 from app.identity import endpoints as identity
 from app.log import Log
 from app.pipeline import run_worker
+from app.privacy import endpoints as privacy
 from app.reports import endpoints as reports
 from app.reports import experiment_endpoints as experiments
 from app.reports import journey_endpoints as journey_reports
@@ -58,7 +59,7 @@ _TAGS = [
     {"name": "collect", "description": "Events from web pages and servers, and the snippet that sends them."},
     {"name": "crm", "description": "Webhooks of CRMs."},
     {"name": "reports", "description": "Credit, funnels, conversions and why each channel got what it got."},
-    {"name": "people", "description": "Who is who, what they did, and how to undo a wrong join."},
+    {"name": "people", "description": "Who is who, what they did, how to undo a wrong join, and how to export or erase a person."},
     {"name": "administration", "description": "Sites, keys, connections and models."},
     {"name": "status", "description": "Whether the service is well, and how far it has computed."},
 ]
@@ -104,7 +105,8 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    for door in (events, snippet, webhooks, administration, segments, models, identity, reports, journey_reports, experiments):
+    ours = (administration, segments, models, identity, privacy)
+    for door in (events, snippet, webhooks, *ours, reports, journey_reports, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)

@@ -137,6 +137,13 @@ sites = _table(
         "hash_key", LargeBinary, nullable=False, comment="Secret of the keyed hashes of e-mails, phones and IDs; made once, never rotated."
     ),
     _int("settings_version", "The version of `site_versions` in force."),
+    Column(
+        "erasures",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="How often something was erased: a batch that was computed before an erasure is not written after it.",
+    ),
     _at("created_at", "When the site was made."),
 )
 
@@ -220,6 +227,16 @@ excluded_pages = _table(
     _id("host", "Host name; empty: any."),
     _id("path", "Path; empty: any."),
     Column("path_is_prefix", Boolean, primary_key=True, comment="Whether `path` is a beginning."),
+)
+
+erasures = _table(
+    "erasures",
+    "That a person was erased, and when; nothing of who it was.",
+    _site(),
+    _id("erasure_id", "Random."),
+    _at("erased_at", "When."),
+    _text("key_id", "The API key that asked for it: `keys`; `command line` for the command."),
+    _text("row_counts", "JSON: by table, how many rows were deleted or emptied."),
 )
 
 deal_stages = _table(

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class SettingsChanged(Exception):
-    """The site's settings changed while a batch was computed: it is computed again, with the new ones."""
+    """The site's settings changed, or something of it was erased, while a batch was computed: it is computed again."""
 
 
 @dataclass
@@ -120,14 +120,16 @@ async def _compute_and_swap(worker: Worker, stage: Stage, site: Site, oldest: da
 
 
 async def confirm(worker: Worker, site: Site) -> None:
-    """Inside a swap: this worker still holds the site, and the settings that it computed with are in force.
+    """Inside a swap: this worker still holds the site, the settings that it computed with are in force, and nothing has
+    been erased since.
 
     (A change of settings enqueues what it alters. A batch that took those rows with the old settings must not answer
-    for them.)
+    for them. And what is erased must not come back by a batch that had read it.)
     """
     await worker.locks.confirm(worker.connection, site.site_id)
-    in_force = select(tables.sites.c.settings_version).where(of_site(tables.sites))
-    if await worker.connection.scalar(in_force, {"site_id": site.site_id}) != site.settings_version:
+    in_force = select(tables.sites.c.settings_version, tables.sites.c.erasures).where(of_site(tables.sites))
+    now = (await worker.connection.execute(in_force, {"site_id": site.site_id})).one_or_none()
+    if now is None or tuple(now) != (site.settings_version, site.erasures):
         raise SettingsChanged(site.site_id)
 
 
@@ -159,6 +161,7 @@ async def _isolate(worker: Worker, stage: Stage, site: Site, taken: int, error: 
         names = queues.dirty_columns(stage.queue)
         key = (await connection.execute(select(*(stage.dirty.c[name] for name in names)).where(of_site(stage.dirty)), here)).one()
     async with worker.database.swapping(connection):
+        await confirm(worker, site)
         await set_aside(worker, stage, site, tuple(key), error)
         await connection.execute(queues.delete_taken(stage.queue), here)
 

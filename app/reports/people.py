@@ -53,7 +53,7 @@ async def journey(connection: AsyncConnection, site: Site, member_id: str) -> di
 
     Touches and events are the newest 1,000, in order of time.
     """
-    person_id = await _resolve(connection, site, member_id)
+    person_id = await resolve(connection, site, member_id)
     here: dict[str, Any] = {"site_id": site.site_id, "person_id": person_id, "limit": _MOST_ROWS}
 
     async def rows(statement: Select[Any]) -> list[RowMapping]:
@@ -72,8 +72,8 @@ async def journey(connection: AsyncConnection, site: Site, member_id: str) -> di
     }
 
 
-async def _resolve(connection: AsyncConnection, site: Site, member_id: str) -> str:
-    """The person whom any member's ID belongs to now: a key, `v_` and a visitor, or a bare visitor."""
+async def resolve(connection: AsyncConnection, site: Site, member_id: str) -> str:
+    """The person whom any member's ID belongs to now: a key, `v_` and a visitor, or a bare visitor. NotFound if there is none."""
     parts = parts_of(member_id)
     member = parts[0] if len(parts) == 1 else member_id
     if not is_text(member):

@@ -26,12 +26,14 @@ class Site:
     """The models that it names itself, by name, with the weights that they have now."""
     as_of: int | None = None
     """The moment at which the site is looked at, in microseconds; None: now."""
+    erasures: int = 0
+    """How often something of it had been erased when it was loaded."""
 
 
 def sites_in_force() -> Select[Any]:
-    """A row a site: its ID, hash key, version and settings in force. Reads `sites`, `site_versions` by primary key."""
+    """A row a site: its ID, hash key, version, settings in force, erasures. Reads `sites`, `site_versions` by primary key."""
     site, version = tables.sites.c, tables.site_versions.c
-    return select(site.site_id, site.hash_key, site.settings_version, version.settings).join_from(
+    return select(site.site_id, site.hash_key, site.settings_version, version.settings, site.erasures).join_from(
         tables.sites,
         tables.site_versions,
         (version.site_id == site.site_id) & (version.version == site.settings_version),
@@ -70,8 +72,9 @@ async def load_site(connection: AsyncConnection, site_id: str) -> Site:
     return await _site(connection, *row)
 
 
-async def _site(connection: AsyncConnection, site_id: str, hash_key: bytes, version: int, settings: str) -> Site:
-    return Site(site_id, hash_key, version, SiteSettings.model_validate_json(settings), await _models(connection, site_id))
+async def _site(connection: AsyncConnection, site_id: str, hash_key: bytes, version: int, settings: str, erasures: int) -> Site:
+    models = await _models(connection, site_id)
+    return Site(site_id, hash_key, version, SiteSettings.model_validate_json(settings), models, erasures=erasures)
 
 
 async def _models(connection: AsyncConnection, site_id: str, as_of: int | None = None) -> tuple[OwnModel, ...]:

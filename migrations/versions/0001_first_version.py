@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "6a739e39"
+revision = "d205f584"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -28,6 +28,13 @@ def upgrade() -> None:
             comment="Secret of the keyed hashes of e-mails, phones and IDs; made once, never rotated.",
         ),
         sa.Column("settings_version", sa.BigInteger(), nullable=False, comment="The version of `site_versions` in force."),
+        sa.Column(
+            "erasures",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="How often something was erased: a batch that was computed before an erasure is not written after it.",
+        ),
         sa.Column("created_at", sa.BigInteger(), nullable=False, comment="When the site was made. UTC microseconds."),
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_sites")),
         comment="A tenant: one brand or company.",
@@ -164,6 +171,21 @@ def upgrade() -> None:
         sa.Column("path_is_prefix", sa.Boolean(), nullable=False, comment="Whether `path` is a beginning."),
         sa.PrimaryKeyConstraint("site_id", "host", "path", "path_is_prefix", name=op.f("pk_excluded_pages")),
         comment="Pages of the site's own that make neither touches nor goals; from the settings in force.",
+    )
+    op.create_table(
+        "erasures",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("erasure_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Random."),
+        sa.Column("erased_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
+        sa.Column("key_id", sa.Text(), nullable=False, comment="The API key that asked for it: `keys`; `command line` for the command."),
+        sa.Column("row_counts", sa.Text(), nullable=False, comment="JSON: by table, how many rows were deleted or emptied."),
+        sa.PrimaryKeyConstraint("site_id", "erasure_id", name=op.f("pk_erasures")),
+        comment="That a person was erased, and when; nothing of who it was.",
     )
     op.create_table(
         "deal_stages",
@@ -2964,6 +2986,7 @@ def downgrade() -> None:
     op.drop_table("origins")
     op.drop_table("events")
     op.drop_table("deal_stages")
+    op.drop_table("erasures")
     op.drop_table("excluded_pages")
     op.drop_table("goal_rules")
     op.drop_table("local_days")
