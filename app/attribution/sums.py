@@ -12,7 +12,7 @@ from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, func, or_, select, union_all
+from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, func, or_, select, union, union_all
 
 from app import tables
 from app.attribution.credit import by_dimensions
@@ -27,6 +27,7 @@ ORIGIN_DIMENSIONS = frozenset({"channel", "source", "medium", "campaign", "term"
 """What an origin has a label for."""
 _DAY_SECONDS = 86_400
 _BEFORE_ALL, _AFTER_ALL = "", "9999"
+_first_month, _end_month = (bindparam(name, type_=tables.Key) for name in ("first_month", "end_month"))
 
 
 def question_of_sums(site: Site, kind: str, starts_at: int | None = None, ends_at: int | None = None) -> Question:
@@ -103,30 +104,34 @@ def credit_by_from_sums(question: Question, by: Sequence[str]) -> Select[Any]:
 
     Index: the keys of `daily_ledger`, `daily_credit` and `monthly_credit`.
     """
-    days = _days_counted()
-    months = _whole_months(days)
+    months, days = _whole_months(), _other_days()
     daily, monthly = tables.daily_credit, tables.monthly_credit
-    of_day, of_month = _of_model(daily, daily.c.day == days.c.day), _of_model(monthly, monthly.c.month == months.c.month)
-    is_rest = month_of(days.c.day).not_in(select(months.c.month))
+    of_month, of_day = _of_model(monthly, monthly.c.month == months.c.month), _of_model(daily, daily.c.day == days.c.day)
     parts = union_all(
         select(monthly.c.origin_id, monthly.c.millionths, monthly.c.minor).join_from(months, monthly, of_month),
-        select(daily.c.origin_id, daily.c.millionths, daily.c.minor).join_from(days, daily, of_day).where(is_rest),
+        select(daily.c.origin_id, daily.c.millionths, daily.c.minor).join_from(days, daily, of_day),
     ).cte("parts")
     return by_dimensions(question, select(parts.c.origin_id, *sums_of(parts)).group_by(parts.c.origin_id).cte("credit_of_origins"), by)
 
 
-def _days_counted() -> CTE:
-    """A row a day on which something counts."""
-    daily = tables.daily_ledger
-    return select(daily.c.day).where(*_is_asked(daily.c)).distinct().cte("days_counted")
-
-
-def _whole_months(days: CTE) -> CTE:
+def _whole_months() -> CTE:
     """A row a month that lies in the interval as a whole and is summed already: a day's sums are stored ahead of its month's."""
-    month, waiting = month_of(days.c.day), tables.months_queue
+    day, waiting = tables.daily_ledger.c.day, tables.months_queue
     queued = select(waiting.c.month).where(of_site(waiting), waiting.c.kind == bindparam("kind"))
-    first_month, end_month = bindparam("first_month", type_=tables.Key), bindparam("end_month", type_=tables.Key)
-    return select(month.label("month")).where(month >= first_month, month < end_month, month.not_in(queued)).distinct().cte("whole_months")
+    is_whole = (month_of(day) >= _first_month, month_of(day) < _end_month, month_of(day).not_in(queued))
+    return select(month_of(day).label("month")).where(*_is_asked(tables.daily_ledger.c), *is_whole).distinct().cte("whole_months")
+
+
+def _other_days() -> CTE:
+    """A row a day of the interval on which something counts and that no whole month holds.
+
+    Each part says itself how few its days are: of all days but those of a list of months PostgreSQL expects most, and reads a year's.
+    """
+    daily, waiting = tables.daily_ledger, tables.months_queue
+    asked = select(daily.c.day).where(*_is_asked(daily.c))
+    is_waiting = and_(of_site(waiting), waiting.c.kind == bindparam("kind"), waiting.c.month == month_of(daily.c.day))
+    before, after = asked.where(daily.c.day < _first_month), asked.where(daily.c.day >= _end_month)
+    return union(before, after, asked.join_from(daily, waiting, is_waiting)).cte("other_days")
 
 
 def _of_model(table: Any, is_of_part: ColumnElement[bool]) -> ColumnElement[bool]:

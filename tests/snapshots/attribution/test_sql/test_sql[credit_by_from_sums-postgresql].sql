@@ -1,21 +1,24 @@
-WITH days_counted AS
-(SELECT DISTINCT daily_ledger.day AS day
+WITH whole_months AS
+(SELECT DISTINCT substr(daily_ledger.day, 1::INTEGER, 7::INTEGER) AS month
 FROM daily_ledger
-WHERE daily_ledger.site_id = :site_id::VARCHAR COLLATE "C" AND daily_ledger.kind = :kind::VARCHAR COLLATE "C" AND daily_ledger.day >= :from_day::VARCHAR COLLATE "C" AND daily_ledger.day < :to_day::VARCHAR COLLATE "C"),
-whole_months AS
-(SELECT DISTINCT substr(days_counted.day, 1::INTEGER, 7::INTEGER) AS month
-FROM days_counted
-WHERE substr(days_counted.day, 1::INTEGER, 7::INTEGER) >= :first_month::VARCHAR COLLATE "C" AND substr(days_counted.day, 1::INTEGER, 7::INTEGER) < :end_month::VARCHAR COLLATE "C" AND (substr(days_counted.day, 1::INTEGER, 7::INTEGER) NOT IN (SELECT months_queue.month
+WHERE daily_ledger.site_id = :site_id::VARCHAR COLLATE "C" AND daily_ledger.kind = :kind::VARCHAR COLLATE "C" AND daily_ledger.day >= :from_day::VARCHAR COLLATE "C" AND daily_ledger.day < :to_day::VARCHAR COLLATE "C" AND substr(daily_ledger.day, 1::INTEGER, 7::INTEGER) >= :first_month::VARCHAR COLLATE "C" AND substr(daily_ledger.day, 1::INTEGER, 7::INTEGER) < :end_month::VARCHAR COLLATE "C" AND (substr(daily_ledger.day, 1::INTEGER, 7::INTEGER) NOT IN (SELECT months_queue.month
 FROM months_queue
 WHERE months_queue.site_id = :site_id::VARCHAR COLLATE "C" AND months_queue.kind = :kind::VARCHAR COLLATE "C"))),
+other_days AS
+(SELECT daily_ledger.day AS day
+FROM daily_ledger
+WHERE daily_ledger.site_id = :site_id::VARCHAR COLLATE "C" AND daily_ledger.kind = :kind::VARCHAR COLLATE "C" AND daily_ledger.day >= :from_day::VARCHAR COLLATE "C" AND daily_ledger.day < :to_day::VARCHAR COLLATE "C" AND daily_ledger.day < :first_month::VARCHAR COLLATE "C" UNION SELECT daily_ledger.day AS day
+FROM daily_ledger
+WHERE daily_ledger.site_id = :site_id::VARCHAR COLLATE "C" AND daily_ledger.kind = :kind::VARCHAR COLLATE "C" AND daily_ledger.day >= :from_day::VARCHAR COLLATE "C" AND daily_ledger.day < :to_day::VARCHAR COLLATE "C" AND daily_ledger.day >= :end_month::VARCHAR COLLATE "C" UNION SELECT daily_ledger.day AS day
+FROM daily_ledger
+JOIN months_queue ON months_queue.site_id = :site_id::VARCHAR COLLATE "C" AND months_queue.kind = :kind::VARCHAR COLLATE "C" AND months_queue.month = substr(daily_ledger.day, 1::INTEGER, 7::INTEGER)
+WHERE daily_ledger.site_id = :site_id::VARCHAR COLLATE "C" AND daily_ledger.kind = :kind::VARCHAR COLLATE "C" AND daily_ledger.day >= :from_day::VARCHAR COLLATE "C" AND daily_ledger.day < :to_day::VARCHAR COLLATE "C"),
 parts AS
 (SELECT monthly_credit.origin_id AS origin_id, monthly_credit.millionths AS millionths, monthly_credit.minor AS minor
 FROM whole_months
 JOIN monthly_credit ON monthly_credit.site_id = :site_id::VARCHAR COLLATE "C" AND monthly_credit.kind = :kind::VARCHAR COLLATE "C" AND monthly_credit.month = whole_months.month AND monthly_credit.model = :model::VARCHAR COLLATE "C" UNION ALL SELECT daily_credit.origin_id AS origin_id, daily_credit.millionths AS millionths, daily_credit.minor AS minor
-FROM days_counted
-JOIN daily_credit ON daily_credit.site_id = :site_id::VARCHAR COLLATE "C" AND daily_credit.kind = :kind::VARCHAR COLLATE "C" AND daily_credit.day = days_counted.day AND daily_credit.model = :model::VARCHAR COLLATE "C"
-WHERE (substr(days_counted.day, 1::INTEGER, 7::INTEGER) NOT IN (SELECT whole_months.month
-FROM whole_months))),
+FROM other_days
+JOIN daily_credit ON daily_credit.site_id = :site_id::VARCHAR COLLATE "C" AND daily_credit.kind = :kind::VARCHAR COLLATE "C" AND daily_credit.day = other_days.day AND daily_credit.model = :model::VARCHAR COLLATE "C"),
 credit_of_origins AS
 (SELECT parts.origin_id AS origin_id, CAST(sum(parts.millionths) AS BIGINT) AS millionths, CAST(sum(parts.minor) AS BIGINT) AS minor
 FROM parts

@@ -1,21 +1,24 @@
-WITH days_counted AS
-(SELECT DISTINCT daily_ledger.day AS day
+WITH whole_months AS
+(SELECT DISTINCT substr(daily_ledger.day, 1, 7) AS month
 FROM daily_ledger
-WHERE daily_ledger.site_id = :site_id AND daily_ledger.kind = :kind AND daily_ledger.day >= :from_day AND daily_ledger.day < :to_day),
-whole_months AS
-(SELECT DISTINCT substr(days_counted.day, 1, 7) AS month
-FROM days_counted
-WHERE substr(days_counted.day, 1, 7) >= :first_month AND substr(days_counted.day, 1, 7) < :end_month AND (substr(days_counted.day, 1, 7) NOT IN (SELECT months_queue.month
+WHERE daily_ledger.site_id = :site_id AND daily_ledger.kind = :kind AND daily_ledger.day >= :from_day AND daily_ledger.day < :to_day AND substr(daily_ledger.day, 1, 7) >= :first_month AND substr(daily_ledger.day, 1, 7) < :end_month AND (substr(daily_ledger.day, 1, 7) NOT IN (SELECT months_queue.month
 FROM months_queue
 WHERE months_queue.site_id = :site_id AND months_queue.kind = :kind))),
+other_days AS
+(SELECT daily_ledger.day AS day
+FROM daily_ledger
+WHERE daily_ledger.site_id = :site_id AND daily_ledger.kind = :kind AND daily_ledger.day >= :from_day AND daily_ledger.day < :to_day AND daily_ledger.day < :first_month UNION SELECT daily_ledger.day AS day
+FROM daily_ledger
+WHERE daily_ledger.site_id = :site_id AND daily_ledger.kind = :kind AND daily_ledger.day >= :from_day AND daily_ledger.day < :to_day AND daily_ledger.day >= :end_month UNION SELECT daily_ledger.day AS day
+FROM daily_ledger
+JOIN months_queue ON months_queue.site_id = :site_id AND months_queue.kind = :kind AND months_queue.month = substr(daily_ledger.day, 1, 7)
+WHERE daily_ledger.site_id = :site_id AND daily_ledger.kind = :kind AND daily_ledger.day >= :from_day AND daily_ledger.day < :to_day),
 parts AS
 (SELECT monthly_credit.origin_id AS origin_id, monthly_credit.millionths AS millionths, monthly_credit.minor AS minor
 FROM whole_months
 JOIN monthly_credit ON monthly_credit.site_id = :site_id AND monthly_credit.kind = :kind AND monthly_credit.month = whole_months.month AND monthly_credit.model = :model UNION ALL SELECT daily_credit.origin_id AS origin_id, daily_credit.millionths AS millionths, daily_credit.minor AS minor
-FROM days_counted
-JOIN daily_credit ON daily_credit.site_id = :site_id AND daily_credit.kind = :kind AND daily_credit.day = days_counted.day AND daily_credit.model = :model
-WHERE (substr(days_counted.day, 1, 7) NOT IN (SELECT whole_months.month
-FROM whole_months))),
+FROM other_days
+JOIN daily_credit ON daily_credit.site_id = :site_id AND daily_credit.kind = :kind AND daily_credit.day = other_days.day AND daily_credit.model = :model),
 credit_of_origins AS
 (SELECT parts.origin_id AS origin_id, CAST(sum(parts.millionths) AS BIGINT) AS millionths, CAST(sum(parts.minor) AS BIGINT) AS minor
 FROM parts
