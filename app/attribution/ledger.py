@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from app import tables
 from app.attribution.joins import KEY, same_conversion, touch_of, with_labels
-from app.attribution.properties import holds, value_of
+from app.attribution.properties import holds, known_customers, value_of, with_known
 from app.attribution.question import MILLION, Question
 from app.attribution.reach import is_in_reach
 from app.attribution.worth import worth
@@ -43,8 +43,9 @@ LEDGER = (*CREDIT, "early_millionths")
 """What a row of the ledger counts."""
 
 
-def counted(question: Question) -> list[ColumnElement[bool]]:
-    """Which ledger entries are asked for. Index: `ix_ledger_entries__counted`, or the primary key for one conversion."""
+def counted(question: Question, known: CTE | None) -> list[ColumnElement[bool]]:
+    """Which ledger entries are asked for; `known` as in `holds`. Index: `ix_ledger_entries__counted`, or the primary key for one
+    conversion."""
     entries = question.rows(tables.ledger_entries)
     entry = entries.c
     conditions = [entry.site_id == bindparam("site_id"), entry.kind == bindparam("kind")]
@@ -56,7 +57,7 @@ def counted(question: Question) -> list[ColumnElement[bool]]:
         conditions += [entry.holder_id == bindparam("holder_id"), entry.fact_id == bindparam("fact_id")]
     if question.stood is not None:
         conditions += [_stood(entries, "as_of"), _stood(entries, "until") if question.stood == "both" else ~_stood(entries, "until")]
-    return [*conditions, *(holds(question, condition, entries) for condition in question.conditions)]
+    return [*conditions, *(holds(question, condition, entries, known) for condition in question.conditions)]
 
 
 def _stood(entries: FromClause, moment: str) -> ColumnElement[bool]:
@@ -76,7 +77,7 @@ def sides(question: Question, *also: ColumnElement[bool]) -> CTE:
     Reads `ledger_entries` as `counted` says, and `conversions` by primary key.
     """
     entries, conversions = question.rows(tables.ledger_entries), question.rows(tables.conversions)
-    entry, conversion = entries.c, conversions.c
+    entry, conversion, known = entries.c, conversions.c, known_customers(question)
     signs = union_all(select(literal(1).label("sign")), select(literal(-1))).cte("signs")
     minor = case((signs.c.sign == 1, worth(question, entries, conversion.currency)), else_=entry.before_minor)
     is_convertible = or_(conversion.currency.is_(None), conversion.currency == bindparam("currency"))
@@ -93,12 +94,12 @@ def sides(question: Question, *also: ColumnElement[bool]) -> CTE:
             case((signs.c.sign == 1, entry.counts * literal(MILLION, BigInteger)), else_=0).label("millionths"),
             func.abs(minor).label("magnitude"),
             (signs.c.sign * case((minor < 0, -1), else_=1)).label("direction"),
-            *(value_of(question, each, entries).label(each.column) for each in question.grouped),
+            *(value_of(question, each, entries, known).label(each.column) for each in question.grouped),
         )
-        .select_from(entries)
+        .select_from(with_known(entries, known))
         .join(conversions, same_conversion(conversion, entry))
         .join(signs, or_(signs.c.sign == 1, entry.before_minor != 0))
-        .where(*counted(question), *also)
+        .where(*counted(question, known), *also)
         .cte("sides")
     )
 

@@ -9,10 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 
 from app import tables
-from app.attribution.joins import same_conversion
+from app.attribution.joins import KEY, same_conversion
 from app.attribution.question import Question
 from app.journeys.conversions import DEAL_KINDS
 from app.sites.properties import CUSTOMER, NOT_SET, OF_PEOPLE, Condition, Property
@@ -24,9 +41,11 @@ EMPLOYER = ""
 """The property of a person that names the record of the company that it works for."""
 
 
-def holds(question: Question, condition: Condition, conversions: FromClause) -> ColumnElement[bool]:
-    """Whether a condition holds of a row of `conversions`, any table with the key of a conversion."""
-    return _is_among(value_of(question, condition.property, conversions), condition)
+def holds(question: Question, condition: Condition, conversions: FromClause, known: CTE | None) -> ColumnElement[bool]:
+    """Whether a condition holds of a row of `conversions`, any table with the key of a conversion; `known` as in `value_of`."""
+    if condition.property == CUSTOMER:
+        return _is_customer(known, condition)
+    return _is_among(value_of(question, condition.property, conversions, known), condition)
 
 
 def holds_of_person(rows: Rows, condition: Condition, people: FromClause) -> ColumnElement[bool]:
@@ -45,10 +64,13 @@ def _is_among(value: ColumnElement[str], condition: Condition) -> ColumnElement[
     return value.not_in(condition.values) if condition.is_not else value.in_(condition.values)
 
 
-def value_of(question: Question, asked: Property, conversions: FromClause) -> ColumnElement[str]:
-    """The text of a property of a row of `conversions`, never null. Index: the keys of `properties`, `deals`, `conversion_people`."""
+def value_of(question: Question, asked: Property, conversions: FromClause, known: CTE | None) -> ColumnElement[str]:
+    """The text of a property of a row of `conversions`, never null. Index: the keys of `properties`, `deals`, `conversion_people`.
+
+    `known` is what `known_customers` gave for the question; the statement reads `conversions` as `with_known` gives them.
+    """
     if asked == CUSTOMER:
-        return case((is_of_known_customer(question, conversions), "existing"), else_="new")
+        return case((_is_known(known), "existing"), else_="new")
     if asked.of == "person":
         return _text(_of_people(question.rows, asked.source, conversions), conversions)
     if asked.of == "company":
@@ -160,8 +182,71 @@ def _of_company_of_people(rows: Rows, source: str, conversions: FromClause) -> S
     )
 
 
+# ---------------------------------------------------------------- who was a customer before
+
+
+def known_customers(question: Question) -> CTE | None:
+    """A row a conversion of the kind asked about of which a person, or the company of its deal, had won another deal before it.
+
+    None where the question does not ask for it. All at once: one by one, each of a year's conversions takes half a dozen look-ups.
+    Reads `conversions`, `conversion_people` and `deals` whole.
+    """
+    if CUSTOMER not in (*question.grouped, *(each.property for each in question.conditions)):
+        return None
+    rows, conversion = question.rows, question.rows(tables.conversions).alias("its_conversion")
+    of_kind = select(*(conversion.c[name] for name in KEY)).where(of_site(conversion), conversion.c.kind == bindparam("kind"))
+    person, is_its = _people_of(rows, conversion, "its_people")
+    won = _first_wins_of_people(rows)
+    is_theirs = and_(won.c.person_id == person.c.person_id, _is_before(won, conversion))
+    ways = [of_kind.join_from(conversion, person, is_its).join(won, is_theirs)]
+    if question.kind in DEAL_KINDS:
+        won = _first_wins_of_companies(rows)
+        is_its = and_(won.c.space == conversion.c.holder_id, won.c.deal_id == conversion.c.fact_id)
+        ways.append(of_kind.join_from(conversion, won, and_(is_its, _is_before(won, conversion))))
+    return union(*ways).cte("known_customers")
+
+
+def _first_wins_of_people(rows: Rows) -> CTE:
+    """A row a person who has won a deal: when it first did."""
+    person, won = rows(tables.conversion_people).alias("winners"), rows(tables.conversions).alias("wins_of_people")
+    is_win = and_(same_conversion(won.c, person.c), won.c.kind == "customer")
+    is_theirs = and_(of_site(person), person.c.kind == "customer", person.c.is_contact.is_(True))
+    wins = select(person.c.person_id, func.min(won.c.occurred_at).label("won_at")).join_from(person, won, is_win)
+    return wins.where(is_theirs).group_by(person.c.person_id).cte("first_wins_of_people")
+
+
+def _first_wins_of_companies(rows: Rows) -> CTE:
+    """A row a deal of a company, by its ID: when the company first won one; null if it never did."""
+    deal, won = rows(tables.deals).alias("deals_of_companies"), rows(tables.conversions).alias("wins_of_companies")
+    is_win = and_(of_site(won), won.c.kind == "customer", won.c.holder_id == deal.c.space, won.c.fact_id == deal.c.deal_id)
+    first = func.min(won.c.occurred_at).over(partition_by=(deal.c.space, deal.c.company_id)).label("won_at")
+    deals = select(deal.c.space, deal.c.deal_id, first).select_from(deal.outerjoin(won, is_win))
+    return deals.where(of_site(deal), deal.c.company_id.is_not(None)).cte("first_wins_of_companies")
+
+
+def _is_before(won: FromClause, conversion: FromClause) -> ColumnElement[bool]:
+    """A conversion's own win is never before it."""
+    return won.c.won_at < conversion.c.occurred_at
+
+
+def with_known(conversions: FromClause, known: CTE | None) -> FromClause:
+    """Rows with the key of a conversion, beside each its row of `known_customers`, if it has one."""
+    return conversions if known is None else conversions.outerjoin(known, and_(*(known.c[name] == conversions.c[name] for name in KEY)))
+
+
+def _is_known(known: CTE | None) -> ColumnElement[bool]:
+    assert known is not None, "the question asks who was a customer, so known_customers has an answer"
+    return known.c.fact_id.is_not(None)
+
+
+def _is_customer(known: CTE | None, condition: Condition) -> ColumnElement[bool]:
+    """Whether a condition on who was a customer holds: said of the join itself, so that planners know how many rows are left."""
+    each = {"existing": _is_known(known), "new": ~_is_known(known)}
+    return or_(false(), *(is_so for value, is_so in each.items() if (value in condition.values) != condition.is_not))
+
+
 def is_of_known_customer(question: Question, conversions: FromClause) -> ColumnElement[bool]:
-    """Whether a person of the conversion, or the company of its deal, had won another deal before it.
+    """Whether a row of `conversions` is among `known_customers`: for a few rows.
 
     Index: `ix_conversion_people__person`, `ix_deals__company`, the keys of `conversions` and `conversion_people`.
     """

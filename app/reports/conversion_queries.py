@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, select, tuple_
+from sqlalchemy import CTE, BigInteger, ColumnElement, Select, and_, bindparam, case, cast, exists, false, func, select, tuple_
 
 from app import tables
 from app.attribution.joins import DIRECT, KEY, dimension, same_conversion
 from app.attribution.ledger import counted
-from app.attribution.properties import is_of_known_customer
+from app.attribution.properties import is_of_known_customer, known_customers, with_known
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
 from app.collect.origins import Origin
@@ -36,14 +36,15 @@ def conversions_of_interval(question: Question, labels: dict[str, str], *, is_ne
     entry, earlier = entries.c, entries.alias("earlier_entries").c
     is_first = ~exists().where(same_conversion(earlier, entry), earlier.entry < entry.entry, *_within(question, earlier))
     # Nothing ties an entry's number to its time, so 'first' goes by number: each conversion has exactly one such entry.
-    conditions = [*counted(question), is_first]
+    known = known_customers(question)
+    conditions = [*counted(question, known), is_first]
     if is_next:
         after = tuple_(bindparam("after_at", type_=BigInteger), bindparam("after_holder"), bindparam("after_fact"))
         conditions.append(tuple_(entry.counted_at, entry.holder_id, entry.fact_id) < after)
     if labels:
         conditions.append(_has_touch(question, labels))
     return (
-        _described(question)
+        _described(question, known)
         .where(*conditions)
         .order_by(entry.counted_at.desc(), entry.holder_id.desc(), entry.fact_id.desc())
         .limit(bindparam("limit"))
@@ -52,7 +53,8 @@ def conversions_of_interval(question: Question, labels: dict[str, str], *, is_ne
 
 def conversion_of_key(question: Question) -> Select[Any]:
     """At most one row: the conversion that the question names. Index: the primary keys."""
-    return _described(question).where(*counted(question), question.rows(tables.ledger_entries).c.entry == 0)
+    known = known_customers(question)
+    return _described(question, known).where(*counted(question, known), question.rows(tables.ledger_entries).c.entry == 0)
 
 
 def _within(question: Question, entry: Any) -> list[ColumnElement[bool]]:
@@ -64,7 +66,7 @@ def _within(question: Question, entry: Any) -> list[ColumnElement[bool]]:
     return bounds
 
 
-def _described(question: Question) -> Select[Any]:
+def _described(question: Question, known: CTE | None) -> Select[Any]:
     entries, conversions, deals = (question.rows(table) for table in (tables.ledger_entries, tables.conversions, tables.deals))
     entry, conversion, deal = entries.c, conversions.c, deals.c
     other = entries.alias("other_entries").c
@@ -104,7 +106,7 @@ def _described(question: Question) -> Select[Any]:
             of_company.label("company_people"),
             case((is_deal, is_of_known_customer(question, entries)), else_=false()).label("is_repeat"),
         )
-        .join_from(entries, conversions, same_conversion(conversion, entry))
+        .join_from(with_known(entries, known), conversions, same_conversion(conversion, entry))
         .outerjoin(deals, of_deal)
     )
 

@@ -75,6 +75,26 @@ FILTERS = [
 ]
 
 
+async def test_the_list_of_conversions_calls_repeat_who_was_a_customer(told: httpx.AsyncClient, database: Database) -> None:
+    company = {"id": 1, "name": "Acme"}
+    await tell(
+        told,
+        database,
+        won("a3", 11, "10.00", "new@example.com", company=company),
+        won("a4", 11, "10.00", "new@example.com", company=company),
+        won("b2", 12, "10.00", "bob@example.com"),
+        won("c1", 13, "10.00", "cem@example.com"),
+        won("c2", 13, "10.00", "cem@example.com"),
+    )
+    for kind, known in {"customer": {"a2", "a3", "a4", "b2"}, "opportunity": {"a2", "a3", "a4", "b2"}}.items():
+        for value, is_repeat in {"existing": True, "new": False}.items():
+            listed = await get(told, "/v1/conversions", conversion=kind, filter=f"customer:{value}")
+            found = {row["deal"]["deal_id"]: row["is_repeat"] for row in listed["conversions"]}
+            assert found == dict.fromkeys(known if is_repeat else {"a1", "b1", "c1", "c2"}, is_repeat)
+    leads = {value: await get(told, "/v1/conversions", conversion="lead", filter=f"customer:{value}") for value in ("new", "existing", "!new")}
+    assert {value: len(listed["conversions"]) for value, listed in leads.items()} == {"new": 3, "existing": 0, "!new": 0}
+
+
 async def test_a_filter_leaves_what_it_names(told: httpx.AsyncClient) -> None:
     assert [(filters, await revenue(told, *filters)) for filters, _ in FILTERS] == FILTERS
 

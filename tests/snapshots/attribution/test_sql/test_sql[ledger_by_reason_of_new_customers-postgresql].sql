@@ -1,23 +1,32 @@
-WITH signs AS
+WITH first_wins_of_people AS
+(SELECT winners.person_id AS person_id, min(wins_of_people.occurred_at) AS won_at
+FROM conversion_people AS winners
+JOIN conversions AS wins_of_people ON wins_of_people.site_id = :site_id::VARCHAR COLLATE "C" AND wins_of_people.kind = winners.kind AND wins_of_people.holder_id = winners.holder_id AND wins_of_people.fact_id = winners.fact_id AND wins_of_people.kind = 'customer'::VARCHAR COLLATE "C"
+WHERE winners.site_id = :site_id::VARCHAR COLLATE "C" AND winners.kind = 'customer'::VARCHAR COLLATE "C" AND winners.is_contact IS true
+GROUP BY winners.person_id),
+first_wins_of_companies AS
+(SELECT deals_of_companies.space AS space, deals_of_companies.deal_id AS deal_id, min(wins_of_companies.occurred_at) OVER (PARTITION BY deals_of_companies.space, deals_of_companies.company_id) AS won_at
+FROM deals AS deals_of_companies
+LEFT OUTER JOIN conversions AS wins_of_companies ON wins_of_companies.site_id = :site_id::VARCHAR COLLATE "C" AND wins_of_companies.kind = 'customer'::VARCHAR COLLATE "C" AND wins_of_companies.holder_id = deals_of_companies.space AND wins_of_companies.fact_id = deals_of_companies.deal_id
+WHERE deals_of_companies.site_id = :site_id::VARCHAR COLLATE "C" AND deals_of_companies.company_id IS NOT NULL),
+known_customers AS
+(SELECT its_conversion.kind AS kind, its_conversion.holder_id AS holder_id, its_conversion.fact_id AS fact_id
+FROM conversions AS its_conversion
+JOIN conversion_people AS its_people ON its_people.site_id = :site_id::VARCHAR COLLATE "C" AND its_people.kind = its_conversion.kind AND its_people.holder_id = its_conversion.holder_id AND its_people.fact_id = its_conversion.fact_id AND its_people.is_contact IS true
+JOIN first_wins_of_people ON first_wins_of_people.person_id = its_people.person_id AND its_conversion.occurred_at > first_wins_of_people.won_at
+WHERE its_conversion.site_id = :site_id::VARCHAR COLLATE "C" AND its_conversion.kind = :kind::VARCHAR COLLATE "C" UNION SELECT its_conversion.kind AS kind, its_conversion.holder_id AS holder_id, its_conversion.fact_id AS fact_id
+FROM conversions AS its_conversion
+JOIN first_wins_of_companies ON first_wins_of_companies.space = its_conversion.holder_id AND first_wins_of_companies.deal_id = its_conversion.fact_id AND its_conversion.occurred_at > first_wins_of_companies.won_at
+WHERE its_conversion.site_id = :site_id::VARCHAR COLLATE "C" AND its_conversion.kind = :kind::VARCHAR COLLATE "C"),
+signs AS
 (SELECT 1::INTEGER AS sign UNION ALL SELECT -1::INTEGER AS anon_1),
 sides AS
 (SELECT row_number() OVER () AS side, ledger_entries.kind AS kind, ledger_entries.holder_id AS holder_id, ledger_entries.fact_id AS fact_id, ledger_entries.entry AS entry, signs.sign AS sign, ledger_entries.counted_on AS counted_on, conversions.occurred_at AS occurred_at, conversions.lead_at AS lead_at, conversions.opportunity_at AS opportunity_at, conversions.has_people AS has_people, conversions.currency AS currency, conversions.currency IS NULL OR conversions.currency = :currency::VARCHAR AS is_convertible, CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.counts * 1000000::BIGINT ELSE 0::INTEGER END AS millionths, abs(CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END) AS magnitude, signs.sign * CASE WHEN (CASE WHEN (signs.sign = 1::INTEGER) THEN ledger_entries.after_minor ELSE ledger_entries.before_minor END < 0::BIGINT) THEN -1::INTEGER ELSE 1::INTEGER END AS direction
 FROM ledger_entries
+LEFT OUTER JOIN known_customers ON known_customers.kind = ledger_entries.kind AND known_customers.holder_id = ledger_entries.holder_id AND known_customers.fact_id = ledger_entries.fact_id
 JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind = ledger_entries.kind AND conversions.holder_id = ledger_entries.holder_id AND conversions.fact_id = ledger_entries.fact_id
 JOIN signs ON signs.sign = 1::INTEGER OR ledger_entries.before_minor != 0::BIGINT
-WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = :kind::VARCHAR COLLATE "C" AND CASE WHEN (EXISTS (SELECT *
-FROM conversions AS its_conversion
-WHERE its_conversion.site_id = :site_id::VARCHAR COLLATE "C" AND its_conversion.kind = ledger_entries.kind AND its_conversion.holder_id = ledger_entries.holder_id AND its_conversion.fact_id = ledger_entries.fact_id AND ((EXISTS (SELECT *
-FROM conversion_people AS its_people
-JOIN conversion_people AS earlier_people ON earlier_people.site_id = :site_id::VARCHAR COLLATE "C" AND earlier_people.person_id = its_people.person_id AND earlier_people.kind = 'customer'::VARCHAR COLLATE "C" AND earlier_people.is_contact IS true
-WHERE its_people.site_id = :site_id::VARCHAR COLLATE "C" AND its_people.kind = its_conversion.kind AND its_people.holder_id = its_conversion.holder_id AND its_people.fact_id = its_conversion.fact_id AND its_people.is_contact IS true AND (EXISTS (SELECT *
-FROM conversions AS earlier_wins
-WHERE earlier_wins.site_id = :site_id::VARCHAR COLLATE "C" AND earlier_wins.kind = 'customer'::VARCHAR COLLATE "C" AND earlier_wins.holder_id = earlier_people.holder_id AND earlier_wins.fact_id = earlier_people.fact_id AND (earlier_wins.holder_id, earlier_wins.fact_id) != (its_conversion.holder_id, its_conversion.fact_id) AND earlier_wins.occurred_at < its_conversion.occurred_at)))) OR (EXISTS (SELECT *
-FROM deals AS its_deal
-JOIN deals AS deals_of_company ON deals_of_company.site_id = :site_id::VARCHAR COLLATE "C" AND deals_of_company.space = its_deal.space AND deals_of_company.company_id = its_deal.company_id
-WHERE its_deal.site_id = :site_id::VARCHAR COLLATE "C" AND its_deal.space = its_conversion.holder_id AND its_deal.deal_id = its_conversion.fact_id AND (EXISTS (SELECT *
-FROM conversions AS earlier_wins
-WHERE earlier_wins.site_id = :site_id::VARCHAR COLLATE "C" AND earlier_wins.kind = 'customer'::VARCHAR COLLATE "C" AND earlier_wins.holder_id = deals_of_company.space AND earlier_wins.fact_id = deals_of_company.deal_id AND (earlier_wins.holder_id, earlier_wins.fact_id) != (its_conversion.holder_id, its_conversion.fact_id) AND earlier_wins.occurred_at < its_conversion.occurred_at))))))) THEN 'existing'::VARCHAR ELSE 'new'::VARCHAR END IN (__[POSTCOMPILE_param_16])),
+WHERE ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND ledger_entries.kind = :kind::VARCHAR COLLATE "C" AND known_customers.fact_id IS NULL),
 outcomes AS
 (SELECT sides.counted_on AS counted_on, CASE WHEN (journeys.first_touched_at >= sides.occurred_at - :lookback::BIGINT) THEN NULL WHEN (EXISTS (SELECT *
 FROM journey_touches
