@@ -33,22 +33,19 @@ async def estimates(
     """By each data-driven model that is asked for: its estimate, or why there is none.
 
     `state` is the version of the settings and the moment since which figures have not changed: while both are the same,
-    the answer is. Without such a moment nothing is remembered.
+    the answer is. Without such a moment nothing is remembered. The connection is one of `snapshot_in_turn`.
     """
     if not filters.data_driven:
         return {}
-    remembered = Remembered.of(connection)
-    async with remembered.turn:
-        keys = {
-            model: (model, filters.by, filters.order, filters.seed, filters.resamples, question, state) for model in filters.data_driven
-        }
-        found = {model: remembered.get(question.site_id, key) for model, key in keys.items()}
-        if missing := [model for model, answer in found.items() if answer is None]:
-            names, journeys = await _journeys(connection, question, filters.by)
-            for model in missing:
-                found[model] = await asyncio.to_thread(_estimate, model, names, journeys, filters)
-                if state[1] is not None:
-                    remembered.keep(question.site_id, keys[model], found[model])
+    remembered = Remembered.of(connection.engine)
+    keys = {model: (model, filters.by, filters.order, filters.seed, filters.resamples, question, state) for model in filters.data_driven}
+    found = {model: remembered.get(question.site_id, key) for model, key in keys.items()}
+    if missing := [model for model, answer in found.items() if answer is None]:
+        names, journeys = await _journeys(connection, question, filters.by)
+        for model in missing:
+            found[model] = await asyncio.to_thread(_estimate, model, names, journeys, filters)
+            if state[1] is not None:
+                remembered.keep(question.site_id, keys[model], found[model])
     return found
 
 

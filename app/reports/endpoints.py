@@ -14,7 +14,7 @@ from app.reports import diff as diff_report
 from app.reports import funnel as funnel_report
 from app.reports import lookback as lookback_report
 from app.reports import models as models_report
-from app.reports.answering import ReadingSite, csv_file, snapshot
+from app.reports.answering import ReadingSite, csv_file, snapshot, snapshot_in_turn
 from app.reports.conversions import ConversionFilters
 from app.reports.diff import DiffFilters
 from app.reports.explanation import ExplainFilters, explanation
@@ -32,7 +32,7 @@ async def report_attribution(
     request: Request, site: ReadingSite, filters: Annotated[AttributionFilters, Query()]
 ) -> dict[str, Any] | Response:
     """Which channels (campaigns, pages, …) earned the conversions and their money, to the cent."""
-    async with snapshot(request) as connection:
+    async with snapshot_in_turn(request, filters) as connection:
         answer = await attribution_report.attribution(connection, site, filters, datetime.now(UTC))
     return csv_file(attribution_report.as_table(answer, filters), "attribution") if filters.format == "csv" else answer
 
@@ -48,7 +48,7 @@ async def report_lookback(request: Request, site: ReadingSite, filters: Annotate
 @router.get("/v1/reports/models", summary="Models side by side", tags=["reports"], response_model=None)
 async def report_models(request: Request, site: ReadingSite, filters: Annotated[ModelsFilters, Query()]) -> dict[str, Any] | Response:
     """What every model gives each channel, side by side, and how far the models are apart; their totals are the same."""
-    async with snapshot(request) as connection:
+    async with snapshot_in_turn(request, filters) as connection:
         answer = await models_report.models(connection, site, filters, datetime.now(UTC))
     return csv_file(models_report.as_table(answer, filters), "models") if filters.format == "csv" else answer
 

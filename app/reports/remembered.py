@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 MOST_OF_A_SITE = 16
 
@@ -17,7 +17,8 @@ MOST_OF_A_SITE = 16
 class Remembered:
     """The newest answers of each site of one database, by what was asked, of which state of the site.
 
-    `turn` is held while one is computed: who asks the same meanwhile finds it, and memory is needed for one at a time.
+    `turn` is held while one is computed (`snapshot_in_turn`): who asks the same meanwhile finds it, and memory is needed for one
+    at a time.
     """
 
     _of_engine: ClassVar[WeakKeyDictionary[Engine, Remembered]] = WeakKeyDictionary()
@@ -27,10 +28,9 @@ class Remembered:
         self._answers: dict[str, OrderedDict[Hashable, Any]] = {}
 
     @classmethod
-    def of(cls, connection: AsyncConnection) -> Remembered:
-        """What is remembered of the connection's database, in this process."""
-        assert connection.sync_connection is not None
-        return cls._of_engine.setdefault(connection.sync_connection.engine, cls())
+    def of(cls, engine: AsyncEngine) -> Remembered:
+        """What is remembered of a database, in this process."""
+        return cls._of_engine.setdefault(engine.sync_engine, cls())
 
     def get(self, site_id: str, key: Hashable) -> Any:
         """The answer; None if it is not known."""

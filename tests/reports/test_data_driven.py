@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, event
 from app.db import Database
 from app.reports.attribution import attribution
 from app.reports.parameters import AttributionFilters
+from app.reports.remembered import Remembered
 from app.sites.site import Site
 from tests.attribution.ledgers import DAY, Conversion, Entry, Touched, store, store_labels
 from tests.attribution.test_credit import conversions
@@ -183,3 +185,16 @@ async def test_an_answer_is_computed_once_until_something_changes(database: Data
     await tell(client, database, won("d2", 3, "5.00", "ada@example.com"))
     assert await read_journeys(markov()) == 2
     assert (await markov())["converting"] == 2
+
+
+async def test_whoever_waits_for_a_turn_holds_no_connection(database: Database, application: FastAPI, client: httpx.AsyncClient) -> None:
+    await store(database, [bought("Email")])
+    engine = application.state.database.engine
+    async with Remembered.of(engine).turn:
+        waiting = [asyncio.ensure_future(get(client, PATH, model="markov", seed=seed)) for seed in range(30)]
+        assert (await get(client, PATH, model="linear"))["totals"]["conversions"] == 1
+        for _ in range(500):  # until the key of each is checked
+            await asyncio.sleep(0.01 if engine.pool.checkedout() else 0)
+        assert engine.pool.checkedout() == 0
+        assert not any(each.done() for each in waiting)
+    assert {answer["totals"]["conversions"] for answer in await asyncio.gather(*waiting)} == {1}
