@@ -106,7 +106,7 @@ class Database:
         """
         async with self.engine.connect() as connection:
             if not self.is_sqlite:
-                await self._set_planner(connection)
+                await self._prepare_session(connection)
             if self.is_sqlite or private:
                 await self._prepare_staging(connection)
             if private and not self.is_sqlite:
@@ -116,12 +116,18 @@ class Database:
             finally:
                 await connection.invalidate()
 
-    async def _set_planner(self, connection: AsyncConnection) -> None:
-        """A stage looks up a batch of keys in large tables. A merge join reads an index from its beginning to find
+    async def _prepare_session(self, connection: AsyncConnection) -> None:
+        """PostgreSQL's settings for the pipeline.
+
+        A stage looks up a batch of keys in large tables. A merge join reads an index from its beginning to find
         keys at its end, and so costs a rebuild the square of its size (14,800 events/s at a million, and falling);
         and what a stage reads lies in memory, where a random page costs little more than the next.
+
+        Commits do not wait for the disk, as on SQLite: a swap commits derived rows together with the deletion of their
+        queue rows (or with the rebuild's cursor), and the log is written in order, so a server that crashes forgets the
+        newest swaps whole, and they are computed again. Ingestion's commits wait as ever, also for all before them.
         """
-        for setting in ("enable_mergejoin = off", "random_page_cost = 1.1", "work_mem = '64MB'"):
+        for setting in ("enable_mergejoin = off", "random_page_cost = 1.1", "work_mem = '64MB'", "synchronous_commit = off"):
             await connection.exec_driver_sql(f"SET {setting}")
         await connection.commit()
 
