@@ -200,6 +200,18 @@ connections = _table(
     Index("ix_connections__connection_id", "connection_id", unique=True),
 )
 
+notice_endpoints = _table(
+    "notice_endpoints",
+    "Where a site wants to be told what happens: signed outgoing webhooks.",
+    _site(),
+    _id("endpoint_id", "Chosen by the caller."),
+    _text("url", "Where it is posted to."),
+    _text("secret", "Signing secret, `whsec_…`."),
+    _text("format", "`standard` (Standard Webhooks) or `slack` (a text that chat systems show)."),
+    _text("kinds", "What it is told of, separated by spaces: `stage_changed`, `contact_due`, `hot_visit`."),
+    _at("created_at", "When it was made: what happened before is not told."),
+)
+
 local_days = _table(
     "local_days",
     "When each local day of a site starts (SQLite knows no time zones); made anew when the zone changes.",
@@ -209,15 +221,40 @@ local_days = _table(
     Index("ix_local_days__starts_at", "site_id", "starts_at", "day"),
 )
 
+open_hours = _table(
+    "open_hours",
+    "When sales is at work, as stretches of time, from the settings in force: how long somebody waits is counted within them.",
+    _site(),
+    Column("starts_at", Moment, primary_key=True, comment="First instant of the stretch. UTC microseconds."),
+    _at("ends_at", "First instant after it."),
+    _int("open_before", "Microseconds at work in all the stretches before it."),
+    Index("ix_open_hours__open_before", "site_id", "open_before"),
+)
+
 goal_rules = _table(
     "goal_rules",
-    "The site's own goals, as rows for the pipeline's statements; from the settings in force.",
+    "What events of visitors the site has a name for, as rows for the pipeline's statements; from the settings in force.",
     _site(),
-    _id("goal", "Name of the goal, which is the name of its conversions."),
+    _id("purpose", "`goal`: makes conversions; `score`: gives points (`score_rules`); `hot`: is told of, of contacts of open deals."),
+    _id("goal", "Name of the goal, which is the name of its conversions, or of the rule."),
     _text("event_type", "Type of event that reaches it; empty: any.", default=""),
     _text("path", "Path of the page, folded by nothing; empty: any.", default=""),
     _flag("path_is_prefix", "Whether `path` is a beginning (a `*` stood at its end)."),
+    _text("form", "Name of the form that is submitted; empty: any.", default=""),
     _text("once_per", "`person` or `event`."),
+)
+
+score_rules = _table(
+    "score_rules",
+    "What a lead's score is made of, from the settings in force: what people do (`goal_rules`), and what they are.",
+    _site(),
+    _id("rule", "Name of the rule."),
+    _int("points", "Points that it gives; negative ones take away."),
+    _int("at_most", "How often it gives them to one person: the newest times; null: always.", null=True),
+    _int("half_life", "Days after which what somebody did counts half; null: it never fades.", null=True),
+    _text("of", "`person` or `company` where it is a property that gives the points; empty: an event."),
+    _text("property", "Name of the property, as sent.", default=""),
+    _key("value", "Value that it must have; null: any.", null=True),
 )
 
 excluded_pages = _table(
@@ -241,11 +278,35 @@ erasures = _table(
 
 deal_stages = _table(
     "deal_stages",
-    "Which stages of a connection's pipelines mean won or lost; from the connections' settings.",
+    "Which stages of a connection's pipelines mean won, lost or that the deal counts not (yet); from the connections' settings.",
     _site(),
     _id("space", "Deal space: `generic` or a connection ID."),
     _id("stage", "Name of the stage, as the CRM sends it."),
-    _text("outcome", "`won` or `lost`."),
+    _text("outcome", "`won`, `lost` or `ignored`."),
+)
+
+deal_pipelines = _table(
+    "deal_pipelines",
+    "The pipelines of a space whose deals count, where its connections name any; from the connections' settings.",
+    _site(),
+    _id("space", "Deal space: `generic` or a connection ID."),
+    _id("pipeline", "The CRM's ID of the pipeline."),
+    _text("name", "What people call it.", default=""),
+)
+
+excluded_deals = _table(
+    "excluded_deals",
+    "Names of deals that count not (tests, demonstrations), from the settings in force.",
+    _site(),
+    _id("pattern", "The name, case folded; a `%` at its beginning or end stands for any text."),
+)
+
+excluded_keys = _table(
+    "excluded_keys",
+    "Contacts who count not (staff, tests), from the settings in force.",
+    _site(),
+    _id("key_id", "Key of an e-mail; empty where a whole domain is meant."),
+    _id("domain", "Domain of e-mails; empty where one address is meant."),
 )
 
 # ---------------------------------------------------------------- the log
@@ -283,6 +344,7 @@ events = _table(
     _text("click_id", "Value of the ad click ID.", null=True),
     _int("engaged_ms", "For `engagement`: milliseconds in the foreground.", null=True),
     _flag("is_trusted", "It came with a secret key."),
+    _text("reported_by", "`crm` or `import` where somebody else tells of it afterwards; empty: seen by ourselves.", default=""),
     _text("properties", "JSON object of the sender's own.", null=True),
     Index("ix_events__order", "site_id", "visitor_id", "occurred_at", "sequence", "type_rank", "event_id"),
 )
@@ -404,7 +466,7 @@ deal_fields = _table(
     _id("deal_id", "The CRM's ID of the deal."),
     _id(
         "field",
-        "`name`, `amount`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
+        "`name`, `amount`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `account_manager`, `recurring`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
     ),
     _id("fact_id", "The fact that sent it."),
     _at("occurred_at", "When the value came to hold."),
@@ -425,7 +487,7 @@ deal_changes = _table(
     _id("space", "Deal space."),
     _id("deal_id", "The CRM's ID of the deal."),
     _id("fact_id", "The fact that said so."),
-    _text("change", "`seen` (created or updated), `won`, `lost`, `reopened`, `adjusted`, `churned`."),
+    _text("change", "`seen` (created or updated), `won`, `lost`, `reopened`, `adjusted`, `churned`, `deleted`."),
     _at("occurred_at", "When it happened."),
     _int("amount", "For `adjusted`: the signed change, in ten-thousandths of the unit of the deal's currency.", null=True),
 )
@@ -467,14 +529,19 @@ record_fields = _table(
 
 activities = _table(
     "activities",
-    "Calls, meetings and e-mails that sales logged.",
+    "What one fact told of a call, a meeting or an e-mail of sales. Of one activity, the last by (told_at, fact_id) holds.",
     _site(),
-    _id("fact_id", "The fact that reported it."),
+    _id("space", "Space of its ID and of the deal's."),
+    _id("activity_id", "The CRM's ID; the fact's where it has none."),
+    _id("fact_id", "The fact that told of it."),
+    _at("told_at", "When that came to hold."),
     _text("kind", "`call`, `email`, `meeting`, `other`."),
     _text("direction", "`inbound`, `outbound` or empty.", default=""),
-    _flag("is_automated", "Sent by a machine: never counts as contact."),
+    _flag("is_automated", "Sent by a machine, or to many at once: never counts as contact."),
+    _flag("is_gone", "It did not take place (yet), or was deleted."),
+    _text("title", "What it was about.", null=True),
+    _text("told_by", "Who of sales did it.", null=True),
     _key("link_id", "Keys of the contact it was with; null if only a deal was named.", null=True),
-    _key("space", "Deal space."),
     _key("deal_id", "Deal it was about; null if only a contact was named.", null=True),
     _at("occurred_at", "When it took place."),
     Index("ix_activities__deal", "site_id", "space", "deal_id"),
@@ -486,12 +553,27 @@ contact_marks = _table(
     "What sales or marketing said of a contact.",
     _site(),
     _id("fact_id", "The fact that said so."),
-    _text("mark", "`sql` (qualified) or `disqualified`."),
+    _text("mark", "`lead`, `mql`, `mql_rejected`, `sql` (qualified), `disqualified` or `recycled`."),
     _key("link_id", "Keys of the contact."),
-    _text("reason", "Why, for a disqualification.", null=True),
+    _text("marked_by", "Who said so.", null=True),
+    _text("reason", "Why it was rejected, disqualified or recycled.", null=True),
     _text("bant", "JSON of the four booleans, the evidence of a qualification.", null=True),
     _at("occurred_at", "When it was said."),
     Index("ix_contact_marks__link", "site_id", "link_id"),
+)
+
+crm_statements = _table(
+    "crm_statements",
+    "What a CRM answered when it was asked for the deals won in a month: what our figures are held against.",
+    _site(),
+    _id("space", "Deal space."),
+    _id("month", "YYYY-MM of the close date, as the CRM has it."),
+    _id("deal_id", "The CRM's ID of the deal; empty in the row that says the month was asked for."),
+    _text("name", "Name of the deal.", null=True),
+    _int("amount", "In ten-thousandths of the unit of its currency.", null=True),
+    _text("currency", "ISO 4217.", null=True),
+    _text("closed_on", "Close date, YYYY-MM-DD.", null=True),
+    _at("stated_at", "When the CRM answered."),
 )
 
 quarantine = _table(
@@ -514,6 +596,56 @@ drops = _table(
     _id("day", "UTC date, YYYY-MM-DD."),
     _id("reason", "`bot`, `prefetch`, `gpc`, `dnt`, `excluded_network`, `bad_signature:<connection>`, …"),
     _int("count", "How many."),
+)
+
+# ---------------------------------------------------------------- calls of ours to others
+
+crm_fetches = _table(
+    "crm_fetches",
+    "Records of a CRM that changed and are still to be fetched; a row a notice, deleted once what was fetched is stored.",
+    _site(),
+    _id("connection_id", "The connection."),
+    _id("kind", "Kind of record: `deals`, `contacts`, …"),
+    _id("record_id", "The CRM's ID."),
+    _id("fact_id", "The notice that asked for it."),
+    _at("next_try_at", "When to ask next; while it is asked, when somebody else may."),
+    _int("tries", "How often it was tried."),
+    _text("last_error", "What went wrong the last time.", null=True),
+    _at("received_at", "When the notice came in."),
+    Index("ix_crm_fetches__due", "site_id", "connection_id", "next_try_at"),
+)
+
+crm_polls = _table(
+    "crm_polls",
+    "How far a connection has been read by asking: a row a kind of record.",
+    _site(),
+    _id("connection_id", "The connection."),
+    _id("kind", "Kind of record: `contacts`, `deals`, `activities`, …"),
+    _at("since", "What changed at this moment or later is being read, or will be next."),
+    _text("cursor", "The next page; null: it begins anew.", null=True),
+    _at("began_at", "When the round under way began; null: none is.", null=True),
+    _at("next_try_at", "When to ask next; while it is asked, when somebody else may."),
+    _int("tries", "How often the same page has failed in a row."),
+    _text("last_error", "What went wrong the last time.", null=True),
+    _int("records", "Messages read so far."),
+    _at("finished_at", "When a round was last read to its end.", null=True),
+)
+
+notices = _table(
+    "notices",
+    "What endpoints are told: once each, whatever is computed anew.",
+    _site(),
+    _id("endpoint_id", "The endpoint."),
+    _id("notice_id", "Names what is told, the same whenever it is found again: the `webhook-id`."),
+    _text("kind", "`stage_changed`, `contact_due` or `hot_visit`."),
+    _text("body", "What is sent, as JSON."),
+    _at("occurred_at", "When it happened."),
+    _at("next_try_at", "When to try next; while it is sent, when somebody else may."),
+    _int("tries", "How often it was tried."),
+    _at("delivered_at", "When it was taken; null: not yet.", null=True),
+    _at("given_up_at", "When it was given up; null: it was not.", null=True),
+    _text("last_error", "What went wrong the last time.", null=True),
+    Index("ix_notices__due", "site_id", "next_try_at"),
 )
 
 # ---------------------------------------------------------------- the queues (one for each stage)
@@ -551,6 +683,21 @@ deals_queue = _queue("deals_queue", "Deals to fold anew.", "space", "deal_id")
 conversions_queue = _queue(
     "conversions_queue",
     "People, or deals (then `person_id` is empty), whose conversions may have changed.",
+    "person_id",
+    "space",
+    "deal_id",
+)
+activities_queue = _queue("activities_queue", "Activities of sales to fold anew.", "space", "activity_id")
+opportunities_queue = _queue(
+    "opportunities_queue",
+    "People, or deals (then `person_id` is empty), of whom it may have changed whether they wait to be contacted.",
+    "person_id",
+    "space",
+    "deal_id",
+)
+stages_queue = _queue(
+    "stages_queue",
+    "People, or deals (then `person_id` is empty), whose stages may have changed.",
     "person_id",
     "space",
     "deal_id",
@@ -627,16 +774,18 @@ touches = _table(
     _small("type_rank", "The event's."),
     _at("session_started_at", "Start of the session that it lies in."),
     _key("origin_id", "Where it came from; the all-empty origin where an ignored referrer brought a visitor's very first session."),
+    _flag("is_reported", "Somebody else told of it afterwards (the CRM, a list); false: seen by ourselves."),
     _int("touches_left_out", "On a visitor's first touch: how many later ones the cap left out; else 0."),
     Index("ix_touches__order", "site_id", "visitor_id", "occurred_at"),
 )
 
 goal_events = _table(
     "goal_events",
-    "An event that reaches a goal: `lead`, `form:<name>`, or the site's own. Heavy.",
+    "An event that reaches a goal: `lead`, `form:<name>`, or the site's own; or that scores or is hot. Heavy.",
     _site(),
     _id("visitor_id", "The visitor."),
     _id("event_id", "The event."),
+    _id("purpose", "As in `goal_rules`."),
     _id("goal", "Name of the goal."),
     _at("occurred_at", "When."),
     _int("sequence", "The event's."),
@@ -721,6 +870,8 @@ deals = _table(
     _text("owner", "Who owns the deal.", null=True),
     _text("lost_reason", "Why it was lost.", null=True),
     _text("url", "Where the CRM shows it.", null=True),
+    _text("account_manager", "Who looks after the customer.", null=True),
+    _text("ignored_because", "Why it counts not: `pipeline`, `stage`, `excluded`, `deleted`; null: it counts.", null=True),
     _flag("has_contacts", "It names at least one contact, or a visitor where it names none."),
     _run(),
     Index("ix_deals__company", "site_id", "company_id"),
@@ -761,6 +912,66 @@ deal_amounts = _table(
     _int("before_minor", "Net before, in minor units; 0 for the win."),
     _int("after_minor", "Net after, in minor units."),
     _key("fact_id", "The fact that changed it."),
+)
+
+# ---------------------------------------------------------------- derived: sales
+
+sales_activities = _table(
+    "sales_activities",
+    "A call, a meeting or an e-mail of sales that took place, with whom it was.",
+    _site(),
+    _id("space", "Space of its ID and of the deal's."),
+    _id("activity_id", "The activity."),
+    _text("kind", "`call`, `email`, `meeting`, `other`."),
+    _text("direction", "`inbound`, `outbound` or empty."),
+    _flag("is_automated", "Sent by a machine, or to many at once."),
+    _text("title", "What it was about.", null=True),
+    _text("told_by", "Who of sales did it.", null=True),
+    _key("person_id", "Whom it was with; empty: only a deal was named.", default=""),
+    _key("deal_id", "What it was about; empty: only a contact was named.", default=""),
+    _at("occurred_at", "When it took place."),
+    _key("fact_id", "The fact that told of it last."),
+    Index("ix_sales_activities__person", "site_id", "person_id", "occurred_at"),
+    Index("ix_sales_activities__deal", "site_id", "space", "deal_id", "occurred_at"),
+)
+
+opportunities = _table(
+    "opportunities",
+    "Whoever needs contact: a deal, or a lead that has no deal. What became of it is told by these times and the moment of reading.",
+    _site(),
+    _id("person_id", "The lead; empty for a deal."),
+    _id("space", "Deal space; empty for a lead."),
+    _id("deal_id", "The deal; empty for a lead."),
+    _key("contact_id", "The deal's first contact by ID of the person, or the lead; empty: nobody is known.", default=""),
+    _at("started_at", "When it was created: the clock of the promise starts."),
+    _at("due_at", "By when it was promised to be contacted, within the hours at work; null: beyond those known.", null=True),
+    _at("contacted_at", "The first activity that counts as contact.", null=True),
+    _key("contact_activity_id", "That activity.", null=True),
+    _int("waited", "Microseconds at work from the start to the first contact.", null=True),
+    _at("last_activity_at", "The newest activity of sales of any kind.", null=True),
+    _at("closed_at", "When it was won, lost or disqualified.", null=True),
+    _text("closed_as", "`won`, `lost`, `disqualified`; empty: neither.", default=""),
+    _text("reason", "Why it was lost or disqualified.", null=True),
+    _text("owner", "Who of sales owns it.", null=True),
+    Index("ix_opportunities__contact", "site_id", "contact_id"),
+    Index("ix_opportunities__started", "site_id", "started_at"),
+)
+
+stage_changes = _table(
+    "stage_changes",
+    "The stages that a person, or a deal, has gone through, in order.",
+    _site(),
+    _id("person_id", "The person; empty for a deal."),
+    _id("space", "Deal space; empty for a person."),
+    _id("deal_id", "The deal; empty for a person."),
+    Column("position", BigInteger, primary_key=True, autoincrement=False, comment="1, 2, … in order of time."),
+    _text("stage", "Of a person: a lifecycle stage, `lost`, `recycled`, `mql_rejected` or `disqualified`. Of a deal: the CRM's own, `won`, `lost` or `reopened`."),
+    _at("entered_at", "When."),
+    _flag("is_implied", "Only a later stage says that it was passed."),
+    _text("moved_by", "What moved it: `form`, `visit`, `score`, `marketing`, `sales`, `deal`, `crm_stage`."),
+    _key("fact_id", "The event or CRM fact that did; empty where a later stage implies it.", default=""),
+    _text("detail", "Evidence or reason, as text: BANT, why it was lost, which form.", null=True),
+    Index("ix_stage_changes__entered", "site_id", "entered_at"),
 )
 
 # ---------------------------------------------------------------- derived: journeys
@@ -839,6 +1050,7 @@ journey_touches = _table(
     _int("position", "1, 2, … in order of (occurred_at, sequence, visit first, event ID, visitor ID)."),
     _at("occurred_at", "When."),
     _key("origin_id", "Where it came from."),
+    _flag("is_reported", "Somebody else told of it afterwards; false: seen by ourselves."),
     _run(),
 )
 
@@ -895,6 +1107,9 @@ QUEUES: tuple[Table, ...] = (
     properties_queue,
     deals_queue,
     conversions_queue,
+    activities_queue,
+    opportunities_queue,
+    stages_queue,
     journeys_queue,
     sums_queue,
     months_queue,
@@ -914,6 +1129,9 @@ DERIVED: tuple[Table, ...] = (
     deal_companies,
     deal_people,
     deal_amounts,
+    sales_activities,
+    opportunities,
+    stage_changes,
     conversions,
     conversion_people,
     ledger_entries,
@@ -1040,7 +1258,7 @@ folded_deals = Table(
         Column(name, Key)
         for name in (
             "name", "currency", "closed_on", "stage", "pipeline", "type", "company_id", "company_name", "company_domain", "owner",
-            "lost_reason", "recurring_period", "url", "visitor_id", "contacts_fact_id", "money_field",
+            "lost_reason", "account_manager", "recurring_period", "url", "visitor_id", "contacts_fact_id", "money_field",
         )
     ),
     *(

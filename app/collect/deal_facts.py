@@ -10,11 +10,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat,
 from app import money, tables
 from app.collect.fields import Address, Day, Line, MicrosOrDay, Name, Object, RecordId
 from app.collect.keys import Row, clear_texts, contact_row, link_id, normal_domain, sighting_satellites, subject_keys
-from app.collect.properties import COMPANY, company_records, deal_record, person_satellites, property_texts, record_satellites
+from app.collect.properties import (
+    COMPANY,
+    RESERVED,
+    SALES_FIELDS,
+    as_text,
+    company_records,
+    deal_record,
+    person_satellites,
+    property_texts,
+    record_satellites,
+)
 from app.log import Fact
 from app.sites.site import Site
 
-Change = Literal["seen", "won", "lost", "reopened", "adjusted", "churned"]
+Change = Literal["seen", "won", "lost", "reopened", "adjusted", "churned", "deleted"]
 Amount = StrictInt | StrictFloat | StrictStr
 """Whole units: `1200.5` or `"1200.50"`."""
 
@@ -63,8 +73,12 @@ class Contact(BaseModel):
     user_id: RecordId | None = None
     name: Line | None = None
     company: NamedCompany | None = None
+    lead_id: RecordId | None = Field(None, description="The lead that became this contact, where the CRM keeps leads apart.")
     lead_source: Line | None = None
     may_contact: bool | None = None
+    owner: Line | None = Field(None, description="Who of sales owns the lead or contact.")
+    account_manager: Line | None = None
+    url: Address | None = Field(None, description="Where the CRM shows it.")
     visitor_id: Name | None = Field(None, description="The browser that this contact is known to have used.")
     properties: Object | None = Field(None, description='Single values of your own: `{"country": "DE"}`; null clears one.')
 
@@ -90,6 +104,7 @@ class Deal(BaseModel):
     type: Literal["new", "expansion", "renewal"] | None = None
     company: NamedCompany | None = None
     owner: Line | None = None
+    account_manager: Line | None = None
     lost_reason: Line | None = None
     recurring: Recurring | None = None
     contacts: list[Annotated[Contact, BeforeValidator(_contact)]] | None = Field(None, max_length=1_000)
@@ -142,6 +157,9 @@ def contact_satellites(
     """(link ID, rows): one contact seen with its keys. (None, []) if it has no key that can be read."""
     named = (space, contact.id) if contact.id else None
     keys = subject_keys(site, email=contact.email, phone=contact.phone, user_id=contact.user_id, contact=named)
+    if contact.lead_id:
+        # A lead that was converted is this contact: its own ID is a key of the same human.
+        keys = sorted([*keys, *subject_keys(site, contact=(space, lead_key(contact.lead_id)))])
     if not keys:
         return None, []
     rows = sighting_satellites(site, keys, contact.visitor_id or "", fact_id, occurred_at, 0, True, received_at)
@@ -152,11 +170,22 @@ def contact_satellites(
         [key_id] = subject_keys(site, contact=(space, contact.id))
         rows.append((tables.contacts, contact_row(site, key_id, "contact", contact.id, occurred_at, email=contact.email, **details)))
     link = link_id(keys)
-    texts = property_texts(contact.properties) | _employer(contact.company, space)
+    texts = property_texts(contact.properties) | _employer(contact.company, space) | _sales_fields(contact)
     rows += person_satellites(site, link, contact.visitor_id or "", fact_id, occurred_at, is_trusted=True, texts=texts)
     rows += _company_satellites(site, contact.company, space, fact_id, occurred_at, received_at)
     rows += _membership_rows(site, contact, keys[0], space, fact_id, occurred_at)
     return link, rows
+
+
+def lead_key(lead_id: str) -> str:
+    """A lead's ID among those of contacts, where a CRM counts both by themselves."""
+    return f"lead:{lead_id}"
+
+
+def _sales_fields(contact: Contact) -> dict[str, str | None]:
+    """What sales keeps of a contact, under names that no property from outside can have."""
+    sent = {name: getattr(contact, name) for name in SALES_FIELDS if name in contact.model_fields_set}
+    return {RESERVED + name: as_text(value) for name, value in sent.items()}
 
 
 def _employer(company: Company | None, space: str) -> dict[str, str | None]:
@@ -203,7 +232,10 @@ def _listed_contacts(
 
 def _field_values(deal: Deal, change: Change, contact_count: int) -> dict[str, str | None]:
     """Value by name of `deal_fields.field`, for the fields that were sent."""
-    plain = ("name", "currency", "opened_at", "closed_on", "pipeline", "stage", "type", "owner", "lost_reason", "visitor_id", "url")
+    plain = (
+        "name", "currency", "opened_at", "closed_on", "pipeline", "stage", "type", "owner", "lost_reason", "account_manager", "visitor_id",
+        "url",
+    )  # fmt: skip
     values: dict[str, str | None] = {field: _as_text(getattr(deal, field)) for field in plain if field in deal.model_fields_set}
     if "amount" in deal.model_fields_set and change != "adjusted":
         values["amount"] = _as_text(_parsed(deal, deal.amount))

@@ -19,6 +19,10 @@ LONGEST_NAME = 100
 LONGEST_VALUE = 500
 LONGEST_RECORD = 200
 """A company whose ID, domain or name is longer is not known by it: a key of a table has its limits."""
+RESERVED = ":"
+"""What no name of a property from outside begins with."""
+SALES_FIELDS = ("owner", "account_manager", "may_contact", "lead_source", "url")
+"""What sales keeps of a contact: stored as properties named `:owner`, …"""
 COMPANY = ""
 """The field that says for which company a human works; no property from outside has an empty name."""
 _LARGEST_EXACT = 2.0**53
@@ -27,7 +31,8 @@ _LARGEST_EXACT = 2.0**53
 def property_texts(sent: Mapping[str, Any] | None) -> dict[str, str | None]:
     """Text by name of the properties sent; None clears. What is nested, has no name or is too long is left out."""
     found = ((name.strip(), value) for name, value in (sent or {}).items())
-    kept = ((name, as_text(value)) for name, value in found if 0 < len(name) <= LONGEST_NAME and not isinstance(value, dict | list))
+    named = ((name, value) for name, value in found if 0 < len(name) <= LONGEST_NAME and not name.startswith(RESERVED))
+    kept = ((name, as_text(value)) for name, value in named if not isinstance(value, dict | list))
     fitting = [(name, text) for name, text in kept if text is None or len(text) <= LONGEST_VALUE]
     return dict(fitting[:MOST])
 

@@ -2,98 +2,85 @@
 
 from __future__ import annotations
 
-import json
 import time
-from functools import partial
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
-from app.collect.quarantine import READERS, Quarantined, quarantine_row
+from app.collect.quarantine import READERS
 from app.collect.schemas import Accepted, Rejected
-from app.crm import generic
+from app.crm.facts import DOOR, facts_of, not_understood, replay_webhook
+from app.crm.messages import TYPES
+from app.crm.providers import Delivery, NotUnderstood, Provider
+from app.crm.registry import PROVIDERS
 from app.errors import BadRequest, NotFound, Unauthorized
-from app.log import Fact, Refused
+from app.log import Refused
 from app.sites.connections import Connection, find_connection
-from app.sites.rules import space_of
 from app.sites.site import Site
 
 router = APIRouter(tags=["crm"])
 
-DOOR = "webhook"
+READERS[DOOR] = replay_webhook
 # Read as bytes, because that is what is signed; so the schema is told to the documentation by hand.
 _MESSAGE = {
     "type": "object",
     "required": ["type", "data"],
     "properties": {
-        "type": {"type": "string", "enum": list(generic.TYPES)},
+        "type": {"type": "string", "enum": list(TYPES)},
         "timestamp": {"type": "string", "format": "date-time", "description": "When it happened; absent: when it was sent."},
         "data": {"type": "object", "description": "A deal, a contact or an activity."},
     },
+    "description": "Of the provider `generic`. The others take what their CRM sends.",
 }
 _SIGNED = [
-    {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": "Of the provider `generic`."}
     for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
 ]
 _DOCUMENTED = {"parameters": _SIGNED, "requestBody": {"required": True, "content": {"application/json": {"schema": _MESSAGE}}}}
 
 
-@router.post("/v1/webhooks/{connection_id}", status_code=202, openapi_extra=_DOCUMENTED)
-async def receive(request: Request, connection_id: str) -> Accepted:
-    """Take one message of a CRM. What is signed but cannot be understood is set aside, and the sender need not repeat it."""
-    received_at = time.time_ns() // 1_000
-    body = await request.body()
+@router.post("/v1/webhooks/{connection_id}", status_code=202, response_model=Accepted, openapi_extra=_DOCUMENTED)
+async def receive(request: Request, connection_id: str) -> Any:
+    """Take what a CRM sends. What is signed but cannot be understood is set aside, and the sender need not repeat it."""
     async with request.app.state.database.read() as connection:
         sender = await find_connection(connection, connection_id)
     if sender is None:
         raise NotFound("There is no such connection.")
-    if not generic.is_signed(body, request.headers, sender.secrets):
+    provider, delivery = PROVIDERS[sender.fields.provider], await _delivery(request)
+    if not provider.is_authentic(delivery, sender):
         await request.app.state.log.append([], dropped={(sender.site_id, f"bad_signature:{connection_id}"): 1})
-        raise Unauthorized("No live secret of this connection signed this within the last five minutes. Nothing was stored.")
+        raise Unauthorized("No live secret of this connection proves who sent this, or it is too old. Nothing was stored.")
     site = await request.app.state.directory.site(sender.site_id)
-    return await _take(request, site, sender, body.decode(), received_at)
+    accepted = await _take(request, site, sender, provider, delivery)
+    # Whoever wants an answer of its own repeats what has none, so it gets that one whatever became of the parts.
+    return accepted if provider.answer is None else Response(provider.answer, 200, media_type=provider.answer_type)
 
 
-async def _take(request: Request, site: Site, sender: Connection, body: str, received_at: int) -> Accepted:
-    message_id = request.headers["webhook-id"]
-    refused = partial(_quarantined, site, sender, message_id, body, received_at)
+async def _delivery(request: Request) -> Delivery:
+    """The request as it came, at the address that its sender called."""
+    received_at, public_url = time.time_ns() // 1_000, request.app.state.settings.public_url
+    url = urlsplit(str(request.url))
+    if public_url:
+        public = urlsplit(public_url)
+        url = url._replace(scheme=public.scheme, netloc=public.netloc, path=public.path.rstrip("/") + url.path)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Delivery(request.method, urlunsplit(url), headers, await request.body(), received_at)
+
+
+async def _take(request: Request, site: Site, sender: Connection, provider: Provider, delivery: Delivery) -> Accepted:
+    """Store what the delivery says, and what has to be fetched, in one transaction."""
     try:
-        sent_at = int(float(request.headers["webhook-timestamp"])) * 1_000_000
-        fact = generic.fact_of(site, sender.connection_id, sender.space, message_id, body, sent_at=sent_at, received_at=received_at)
-    except ValueError as error:
-        await request.app.state.log.append([], quarantined=[refused(str(error))])
-        if isinstance(error, generic.NotJson):
-            raise BadRequest("The body is not JSON. It is kept in the quarantine.") from error
+        read = provider.read(delivery, sender)
+    except NotUnderstood as error:
+        await request.app.state.log.append([], quarantined=[not_understood(site, sender, provider, delivery, str(error))])
+        if not error.is_readable:
+            raise BadRequest(f"{error} It is kept in the quarantine.") from error
         return Accepted(accepted=0, duplicates=0, rejected=[Rejected(index=0, reason=str(error))])
-    [outcome] = await request.app.state.log.append([Fact(fact.table, fact.row, fact.satellites, refused)])
-    if isinstance(outcome, Refused):
-        return Accepted(accepted=0, duplicates=0, rejected=[Rejected(index=0, reason=outcome.reason)])
-    return Accepted(accepted=int(outcome), duplicates=int(not outcome), rejected=[])
-
-
-# ---------------------------------------------------------------- what cannot be understood
-
-
-def _quarantined(site: Site, sender: Connection, message_id: str, body: str, received_at: int, reason: str) -> dict[str, Any]:
-    """A row of `quarantine`: the message with its ID, so that it can be read again."""
-    kept = json.dumps({"webhook-id": message_id, "body": body}, ensure_ascii=False)
-    door = f"{DOOR}:{sender.connection_id}"
-    return quarantine_row(site.site_id, door, reason, kept, is_trusted=True, received_at=received_at)
-
-
-def replay_webhook(site: Site, kept: Quarantined) -> Fact:
-    """A quarantined message as a fact. ValueError if it cannot be understood still.
-
-    Where the message said no `timestamp`, it happened when it came in: its signature proves that to five minutes.
-    """
-    connection_id = kept.door.partition(":")[2]
-    try:
-        envelope = json.loads(kept.body)
-    except ValueError:
-        raise ValueError("it was too long to be kept whole") from None
-    message_id, body, moment = envelope["webhook-id"], envelope["body"], kept.received_at
-    space = space_of("generic", connection_id)
-    return generic.fact_of(site, connection_id, space, message_id, body, sent_at=moment, received_at=moment)
-
-
-READERS[DOOR] = replay_webhook
+    rejected: list[Rejected] = []
+    facts, quarantined = facts_of(site, sender, read, delivery.received_at, rejected)
+    ignored = {(site.site_id, f"{reason}:{sender.connection_id}"): count for reason, count in read.ignored.items()}
+    outcomes = await request.app.state.log.append(facts, quarantined=quarantined, dropped=ignored)
+    refused = [Rejected(index=index, reason=outcome.reason) for index, outcome in enumerate(outcomes) if isinstance(outcome, Refused)]
+    stored = sum(bool(outcome) for outcome in outcomes)
+    return Accepted(accepted=stored, duplicates=len(outcomes) - stored - len(refused), rejected=[*rejected, *refused])

@@ -39,8 +39,9 @@ def _stages_entered() -> Select[Any]:
     field, stage = tables.deal_fields.c, tables.deal_stages.c
     at = micros(field.occurred_at).label("occurred_at")
     means = and_(of_site(tables.deal_stages), stage.space == field.space, stage.stage == field.value)
+    outcome = case((stage.outcome.in_(("won", "lost")), stage.outcome))
     return (
-        select(field.space, field.deal_id, at, field.fact_id, literal(_BY_STAGE).label("way"), stage.outcome.label("change"))
+        select(field.space, field.deal_id, at, field.fact_id, literal(_BY_STAGE).label("way"), outcome.label("change"))
         .join_from(tables.deal_fields, tables.deal_stages, means, isouter=True)
         .where(of_dirty_deals(tables.deal_fields), field.field == "stage")
     )

@@ -19,6 +19,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal,
     or_,
     select,
     true,
@@ -33,7 +34,7 @@ from app.tables import of_site
 
 _TEXTS = (
     "name", "currency", "closed_on", "stage", "pipeline", "type", "company_id", "company_name", "company_domain", "owner", "lost_reason",
-    "recurring_period", "url", "visitor_id",
+    "account_manager", "recurring_period", "url", "visitor_id",
 )  # fmt: skip
 _NUMBERS = ("opened_at", "amount", "recurring")
 _fields = tables.folded_deals.c
@@ -123,6 +124,8 @@ def _deals_seen() -> Subquery:
             change.space, change.deal_id,
             func.min(at).label("first_seen_at"),
             func.max(case((change.change == "churned", at))).label("churned_at"),
+            func.max(case((change.change == "deleted", at))).label("deleted_at"),
+            func.max(case((change.change != "deleted", at))).label("told_at"),
         )
         .where(of_dirty_deals(tables.deal_changes))
         .group_by(change.space, change.deal_id)
@@ -148,10 +151,27 @@ def _is_listed() -> ColumnElement[bool]:
     return and_(of_site(tables.deal_contacts), same_deal(contact, _fields), contact.fact_id == _fields.contacts_fact_id)
 
 
+def _ignored_because(seen: Any) -> ColumnElement[Any]:
+    """Why a folded deal counts not; null: it counts. Index: the keys of `deal_pipelines`, `deal_stages`, `excluded_deals`."""
+    pipeline, stage, excluded = tables.deal_pipelines, tables.deal_stages, tables.excluded_deals
+    of_space = and_(of_site(pipeline), pipeline.c.space == seen.space)
+    is_listed = exists().where(of_space, pipeline.c.pipeline == func.coalesce(_fields.pipeline, ""))
+    is_ignored = exists().where(
+        of_site(stage), stage.c.space == seen.space, stage.c.stage == _fields.stage, stage.c.outcome == "ignored"
+    )
+    is_excluded = exists().where(of_site(excluded), func.lower(_fields.name).like(excluded.c.pattern, escape="\\"))
+    return case(
+        (seen.deleted_at >= func.coalesce(seen.told_at, seen.deleted_at), literal("deleted")),
+        (and_(exists().where(of_space), ~is_listed), literal("pipeline")),
+        (is_ignored, literal("stage")),
+        (is_excluded, literal("excluded")),
+    )
+
+
 def deals_now() -> Select[Any]:
     """A row a dirty deal, as it stands now.
 
-    Reads `deal_changes`, `deal_contacts` and staging (`folded_deals`, `deal_outcomes`), each by its key.
+    Reads `deal_changes`, `deal_contacts`, staging (`folded_deals`, `deal_outcomes`) and what settings say, each by its key.
     """
     seen = _deals_seen()
     won_at = case((_outcome.outcome == "won", _outcome.turned_at))
@@ -169,6 +189,7 @@ def deals_now() -> Select[Any]:
         "lost_at": case((_outcome.outcome == "lost", _outcome.turned_at)),
         "churned_at": case((or_(won_at.is_(None), seen.c.churned_at >= won_at), seen.c.churned_at)),
         "amount_minor": case((or_(_fields.money_minor.is_not(None), adjusted_by.is_not(None)), net)),
+        "ignored_because": _ignored_because(seen.c),
         "has_contacts": or_(_lists_contacts(), _fields.visitor_id.is_not(None)),
         "is_gone": false(),
     }

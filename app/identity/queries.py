@@ -302,6 +302,12 @@ def deals_of_changed_keys() -> Select[Any]:
     return _keys_carried_on(deal).with_only_columns(deal.c.site_id, deal.c.space, deal.c.deal_id)
 
 
+def activities_of_changed_keys() -> Select[Any]:
+    """A row for each activity with a contact whose person changed. Index: `ix_activities__link`."""
+    activity = tables.activities
+    return _keys_carried_on(activity).with_only_columns(activity.c.site_id, activity.c.space, activity.c.activity_id)
+
+
 def people_of_marked_keys() -> Select[Any]:
     """A row for each person, old or new, of a contact on which sales or marketing left a mark and of whose keys one is
     dirty or changed, as a dirty key of the conversions.

@@ -130,6 +130,7 @@ def _is_within_span() -> ColumnElement[bool]:
     """Whether a goal was reached by a visitor within its span. Index: the key of `goal_events`."""
     return and_(
         of_site(tables.goal_events),
+        _goals.purpose == "goal",
         _goals.visitor_id == _spans.visitor_id,
         _goals.occurred_at >= _spans.starts_at,
         _goals.occurred_at < _spans.ends_at,
@@ -225,7 +226,7 @@ def _lead_of(person_id: ColumnElement[Any], moment: ColumnElement[Any], *outer: 
 
 
 def conversions_from_deals() -> Select[Any]:
-    """A row for each concerned deal (`opportunity`), and one more for each that is won (`customer`).
+    """A row for each concerned deal that counts (`opportunity`), and one more for each that is won (`customer`).
 
     `:customer_space` is the only space whose deals make customers; empty: every one's. Index: the keys of `deals` and
     `deal_people`.
@@ -243,7 +244,7 @@ def conversions_from_deals() -> Select[Any]:
                 deal.c.opened_at.label("opportunity_at"), false().label("is_gone"),
             )
             .join_from(_deals, deal, and_(of_site(deal), deal.c.space == _deals.c.space, deal.c.deal_id == _deals.c.deal_id))
-            .where(of_site(_deals))
+            .where(of_site(_deals), deal.c.ignored_because.is_(None))
         )  # fmt: skip
 
     both = union_all(of_kind("opportunity", deal.c.opened_at), of_kind("customer", deal.c.won_at).where(makes_customer))

@@ -65,7 +65,7 @@ def touches_of_journeys() -> Select[Any]:
         _visits()
         .join(tables.touches, _is_within_lookback())
         .add_columns(
-            _touches.visitor_id, _touches.event_id, _touches.occurred_at, _touches.origin_id,
+            _touches.visitor_id, _touches.event_id, _touches.occurred_at, _touches.origin_id, _touches.is_reported,
             func.row_number().over(partition_by=conversion, order_by=in_order).label("number"),
             func.count().over(partition_by=conversion).label("of_journey"),
         )
@@ -76,7 +76,7 @@ def touches_of_journeys() -> Select[Any]:
     return select(
         bindparam("site_id", type_=tables.Key).label("site_id"), *_key(touches),
         touches.visitor_id.label("touch_visitor_id"), touches.event_id.label("touch_event_id"),
-        position.label("position"), touches.occurred_at, touches.origin_id, false().label("is_gone"),
+        position.label("position"), touches.occurred_at, touches.origin_id, touches.is_reported, false().label("is_gone"),
     ).where(or_(touches.number == 1, touches.number > left_out + 1))  # fmt: skip
 
 

@@ -31,6 +31,8 @@ def enqueued(scope: Scope, now: datetime) -> Iterator[Insert]:
         (tables.spans_queue, _visitors_of_others(scope)),
         (tables.deals_queue, select(deals.c.space, deals.c.deal_id)),
         (tables.conversions_queue, select(_NOBODY, deals.c.space, deals.c.deal_id)),
+        (tables.opportunities_queue, select(_NOBODY, deals.c.space, deals.c.deal_id)),
+        (tables.stages_queue, select(_NOBODY, deals.c.space, deals.c.deal_id)),
         (tables.sums_queue, _days(scope)),
     ):
         yield _enqueue(queue, keys, scope, now)

@@ -158,6 +158,14 @@ class Scope:
         is_of_contact = tuple_(table.c.space, table.c.deal_id).in_(self.deals())
         return and_(self.here(table), table.c.field == "visitor_id", table.c.value.is_not(None), or_(is_own, is_of_contact))
 
+    def is_contact(self, table: FromClause) -> ColumnElement[bool]:
+        """Rows of `opportunities` that show the person as the contact of a deal."""
+        return and_(self.here(table), table.c.contact_id.in_(self.names()))
+
+    def is_sales_activity_alone(self, table: FromClause) -> ColumnElement[bool]:
+        """Rows of `sales_activities` with the person that no deal is told to be about."""
+        return and_(self.has_name(table), table.c.deal_id == "")
+
     def is_activity_alone(self, table: FromClause) -> ColumnElement[bool]:
         """Activities with the person that no deal is told to be about."""
         return and_(self.has_own_link(table), table.c.deal_id.is_(None))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,16 +25,26 @@ from app.db import insert_new
 from app.errors import Conflict, NotFound, Unprocessable
 from app.sites import rules
 from app.sites.administration import lock_site, unprocessable
-from app.sites.settings import Name, merge_patch
+from app.sites.settings import Line, Name, merge_patch
 from app.sites.site import Site
 
-Provider = Literal["generic"]
+Provider = Literal["generic", "hubspot", "salesforce", "pipedrive", "stripe"]
 LONGEST_ID = 64
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_PRINTED = re.compile(r"[!-~]{8,500}\Z")
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 _SECRET_BYTES = 24
 _ENDED = "[]"
+
+
+def _checked_secret(provider: Provider, text: str) -> str:
+    """A secret as its provider's is. ValueError if it is none; the message never holds it."""
+    if provider == "generic":
+        return _signing_secret(text)
+    if not _PRINTED.match(text.strip()):
+        raise ValueError("a secret is 8 to 500 characters without spaces, as the CRM shows it; without one, one is made")
+    return text.strip()
 
 
 def _signing_secret(text: str) -> str:
@@ -49,18 +59,54 @@ def _signing_secret(text: str) -> str:
     return text.strip()
 
 
+Stages = Annotated[list[Name], Field(max_length=1_000)]
+
+
+class PipelineSettings(BaseModel):
+    """A pipeline whose deals count, and what its stages mean. A stage that is not named leaves a deal open."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Line = Field("", description="What people call it.")
+    won: Stages = Field([], description="Stages that mean won, as the CRM names them.")
+    lost: Stages = Field([], description="Stages that mean lost.")
+    ignored: Stages = Field([], description="Stages in which a deal counts not (yet).")
+
+
 class ConnectionSettings(BaseModel):
     """What the CRM's own words mean."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    won_stages: list[Name] = Field([], max_length=1_000, description="Stages that mean won, as the CRM names them.")
-    lost_stages: list[Name] = Field([], max_length=1_000, description="Stages that mean lost.")
+    won_stages: Stages = Field([], description="Stages of any pipeline that mean won, as the CRM names them.")
+    lost_stages: Stages = Field([], description="Stages of any pipeline that mean lost.")
+    pipelines: dict[Name, PipelineSettings] = Field(
+        {},
+        max_length=200,
+        description="The pipelines whose deals count, by the CRM's ID; none named: every one's. Deals of others are kept, and counted as "
+        "ignored.",
+    )
+    fields: dict[Name, Name] = Field(
+        {}, max_length=200, description='Which field of the CRM holds what: `{"budget": "bant_budget__c"}`; each provider has its own.'
+    )
+    account_id: Name | None = Field(None, description="Whose messages are meant: HubSpot's portal, Salesforce's organization; null: any.")
+
+    def meanings(self) -> dict[str, list[str]]:
+        """The stages that mean `won`, `lost` and `ignored`."""
+        named = self.pipelines.values()
+        return {
+            "won": [*self.won_stages, *(stage for each in named for stage in each.won)],
+            "lost": [*self.lost_stages, *(stage for each in named for stage in each.lost)],
+            "ignored": [stage for each in named for stage in each.ignored],
+        }
 
     @model_validator(mode="after")
     def _a_stage_means_one_thing(self) -> Self:
-        if both := sorted(set(self.won_stages) & set(self.lost_stages)):
-            raise ValueError(f"the stage {both[0][:60]!r} cannot mean both won and lost")
+        meanings = [(stage, meaning) for meaning, stages in self.meanings().items() for stage in stages]
+        first: dict[str, str] = {}
+        for stage, meaning in meanings:
+            if first.setdefault(stage, meaning) != meaning:
+                raise ValueError(f"the stage {stage[:60]!r} cannot mean both {first[stage]} and {meaning}")
         return self
 
 
@@ -82,7 +128,15 @@ class NewConnection(ConnectionFields):
     """A connection to make."""
 
     id: str = Field(description="Chosen by the caller: it stands in the webhook's path.")
-    secret: Annotated[str, AfterValidator(_signing_secret)] | None = Field(None, description="`whsec_…`; absent: one is made.")
+    secret: str | None = Field(
+        None, description="What the CRM signs or authenticates with: for `generic` and Stripe `whsec_…`; absent: one is made."
+    )
+
+    @model_validator(mode="after")
+    def _secret_is_its_providers(self) -> Self:
+        if self.secret is not None:
+            object.__setattr__(self, "secret", _checked_secret(self.provider, self.secret))
+        return self
 
 
 @dataclass(frozen=True)
@@ -180,7 +234,7 @@ async def change_connection(
     await lock_site(connection, site.site_id)
     before = await load_connection(connection, site.site_id, connection_id)
     changes = dict(changes)
-    live = _rotated(before.secrets, changes)
+    live = _rotated(before, changes)
     patched = merge_patch(before.fields.model_dump(mode="json"), changes)
     after = replace(before, secrets=live, fields=_checked(ConnectionFields, patched))
     if after.fields.provider != before.fields.provider:
@@ -205,8 +259,9 @@ async def _write(connection: AsyncConnection, after: Connection) -> None:
     await connection.execute(update(tables.connections).where(_is_named()).values(**values), _names(after))
 
 
-def _rotated(live: tuple[str, ...], changes: dict[str, Any]) -> tuple[str, ...]:
+def _rotated(before: Connection, changes: dict[str, Any]) -> tuple[str, ...]:
     """The live secrets, newest first, after what `changes` says of them; takes that out of `changes`."""
+    live = before.secrets
     if "previous_secret" in changes:
         if changes.pop("previous_secret") is not None:
             raise Unprocessable("previous_secret: only null is allowed, which ends it; a new secret goes into secret.")
@@ -215,7 +270,7 @@ def _rotated(live: tuple[str, ...], changes: dict[str, Any]) -> tuple[str, ...]:
         return live
     secret = changes.pop("secret")
     try:
-        newest = new_secret() if secret is None else _signing_secret(str(secret))
+        newest = new_secret() if secret is None else _checked_secret(before.fields.provider, str(secret))
     except ValueError as error:
         raise Unprocessable(f"secret: {error}") from None
     return live if newest == live[0] else (newest, live[0])
@@ -224,13 +279,19 @@ def _rotated(live: tuple[str, ...], changes: dict[str, Any]) -> tuple[str, ...]:
 async def _follow(connection: AsyncConnection, site_id: str, now: datetime) -> None:
     """What the connections' settings say of stages, as rows. Unprocessable if two that share a space contradict each other."""
     outcomes: dict[tuple[str, str], str] = {}
+    pipelines: dict[tuple[str, str], str] = {}
     # Those that were ended come last: what still holds goes before what held.
     for each in sorted(await _with_ended(connection, site_id), key=lambda each: not each.secrets):
-        for outcome, stages in (("won", each.fields.settings.won_stages), ("lost", each.fields.settings.lost_stages)):
+        for pipeline, settings in each.fields.settings.pipelines.items():
+            pipelines.setdefault((each.space, pipeline), settings.name)
+        for outcome, stages in each.fields.settings.meanings().items():
             for stage in stages:
-                if outcomes.setdefault((each.space, stage), outcome) != outcome and each.secrets:
-                    raise Unprocessable(f"The stage {stage[:60]!r} means won in one connection and lost in another of the same deals.")
-    await rules.write_deal_stages(connection, site_id, outcomes, now)
+                known = outcomes.setdefault((each.space, stage), outcome)
+                if known != outcome and each.secrets:
+                    raise Unprocessable(
+                        f"The stage {stage[:60]!r} means {known} in one connection and {outcome} in another of the same deals."
+                    )
+    await rules.write_deal_stages(connection, site_id, outcomes, pipelines, now)
 
 
 def _checked(model: type[Any], fields: Mapping[str, Any]) -> Any:

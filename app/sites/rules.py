@@ -84,9 +84,12 @@ async def write_rules(connection: AsyncConnection, site: Site) -> None:
 def goal_rows(site: Site) -> list[dict[str, Any]]:
     """Rows of `goal_rules`."""
     return [
-        {"site_id": site.site_id, "goal": goal.name, "event_type": goal.event or "", "once_per": goal.once_per, **_path(goal.path or "")}
+        {
+            "site_id": site.site_id, "purpose": "goal", "goal": goal.name, "event_type": goal.event or "", "form": "",
+            "once_per": goal.once_per, **_path(goal.path or ""),
+        }
         for goal in site.settings.goals
-    ]
+    ]  # fmt: skip
 
 
 def excluded_page_rows(site: Site) -> list[dict[str, Any]]:
@@ -100,14 +103,24 @@ def _path(pattern: str) -> dict[str, Any]:
     return {"path": pattern.removesuffix("*"), "path_is_prefix": pattern.endswith("*")}
 
 
-async def write_deal_stages(connection: AsyncConnection, site_id: str, outcomes: Mapping[tuple[str, str], str], now: datetime) -> None:
-    """Which (space, stage) means `won` or `lost`; where that changes, every deal is folded anew."""
-    stages = tables.deal_stages.c
+OfSpace = Mapping[tuple[str, str], str]
+"""A word by (space, stage or pipeline)."""
+
+
+async def write_deal_stages(connection: AsyncConnection, site_id: str, outcomes: OfSpace, pipelines: OfSpace, now: datetime) -> None:
+    """Which (space, stage) means `won`, `lost` or `ignored`, and which (space, pipeline) counts, by its name; where that
+    changes, every deal is folded anew."""
+    stages, counted = tables.deal_stages.c, tables.deal_pipelines.c
     rows = await connection.execute(select(stages.space, stages.stage, stages.outcome).where(stages.site_id == site_id))
-    if {(space, stage): outcome for space, stage, outcome in rows} == dict(outcomes):
+    listed = await connection.execute(select(counted.space, counted.pipeline, counted.name).where(counted.site_id == site_id))
+    before = ({(space, stage): outcome for space, stage, outcome in rows}, {(space, each): name for space, each, name in listed})
+    if before == (dict(outcomes), dict(pipelines)):
         return
-    wanted = [{"site_id": site_id, "space": space, "stage": stage, "outcome": outcome} for (space, stage), outcome in outcomes.items()]
+    here = {"site_id": site_id}
+    wanted = [{**here, "space": space, "stage": stage, "outcome": outcome} for (space, stage), outcome in outcomes.items()]
     await _replace(connection, tables.deal_stages, site_id, wanted)
+    named = [{**here, "space": space, "pipeline": pipeline, "name": name} for (space, pipeline), name in pipelines.items()]
+    await _replace(connection, tables.deal_pipelines, site_id, named)
     await request_rebuild(connection, site_id, "deals", now)
 
 

@@ -116,6 +116,7 @@ def _aliases(aliases: dict[str, str]) -> dict[str, str]:
 
 
 Name = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
+Line = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Folded = Annotated[str, Field(max_length=200), AfterValidator(_folded)]
 Host = Annotated[str, AfterValidator(normal_host)]
 Hosts = Annotated[list[Host], Field(max_length=1_000), AfterValidator(_once_each)]

@@ -89,6 +89,7 @@ def ordered_events(visitors: Select[Any], has_exclusions: bool) -> CTE:
             _events.origin_id,
             _events.has_internal_referrer,
             (_events.type == "touch").label("is_offline"),
+            (_events.reported_by != "").label("is_reported"),
             func.max(web_at).over(**before).label("web_before_at"),
             func.max(_events.start_rank).over(**before).label("rank_before"),
             func.max(_events.start_rank).over(**frame, rows=(None, None)).label("rank_of_visitor"),
@@ -169,6 +170,7 @@ def _possible_touches(placed: CTE) -> CTE:
             row.session_started_at,
             row.starts_session,
             row.is_offline,
+            row.is_reported,
             row.campaign_key,
             origin_id.label("origin_id"),
             campaign_before.label("campaign_before"),
@@ -195,6 +197,7 @@ def _numbered_touches(possible: CTE) -> CTE:
             row.type_rank,
             row.session_started_at,
             row.origin_id,
+            row.is_reported,
             func.row_number().over(**by_visitor, order_by=_order(row)).label("number"),
             func.count().over(**by_visitor).label("of_visitor"),
         )
@@ -221,6 +224,7 @@ def touches_of_visitors(visitors: Select[Any], has_exclusions: bool) -> Select[A
         row.type_rank,
         row.session_started_at,
         row.origin_id,
+        row.is_reported,
         case((and_(row.number == 1, left_out > 0), left_out), else_=0).label("touches_left_out"),
         false().label("is_gone"),
     ).where(or_(row.number == 1, row.number > left_out + 1))
@@ -249,32 +253,35 @@ def _form_goals(visitors: Select[Any], has_exclusions: bool) -> list[Select[Any]
     """A row for each form submitted (`form:<name>`), and one more (`lead`) where it makes a lead."""
     forms = _submitted_forms(visitors, has_exclusions)
     return [
-        _goal(forms.c, literal("form:") + forms.c.name, literal("person")),
-        _goal(forms.c, literal("lead"), literal("person")).where(forms.c.makes_lead),
+        _goal(forms.c, literal("goal"), literal("form:") + forms.c.name, literal("person")),
+        _goal(forms.c, literal("goal"), literal("lead"), literal("person")).where(forms.c.makes_lead),
     ]
 
 
 def _rule_goals(visitors: Select[Any], has_exclusions: bool) -> Select[Any]:
-    """A row for each event that reaches a goal of the site's own."""
-    rule = tables.goal_rules.c
+    """A row for each rule of the site's own that an event meets: it reaches a goal, scores, or is hot."""
+    rule, form = tables.goal_rules.c, tables.forms.c
     on_page = or_(
         rule.path == "",
         and_(rule.path_is_prefix.is_(False), rule.path == _events.path),
         and_(rule.path_is_prefix.is_(True), rule.path == func.substr(_events.path, 1, func.length(rule.path))),
     )
-    return _goal(_events, rule.goal, rule.once_per).where(
+    submitted = select(form.name).where(form.site_id == _events.site_id, form.form_id == _events.form_id).scalar_subquery()
+    return _goal(_events, rule.purpose, rule.goal, rule.once_per).where(
         *_counted(visitors, has_exclusions),
         rule.site_id == _events.site_id,
         or_(rule.event_type == "", rule.event_type == _events.type),
+        or_(rule.form == "", and_(_events.type == "form_submit", rule.form == submitted)),
         on_page,
     )
 
 
-def _goal(event: Any, goal: ColumnElement[Any], once_per: ColumnElement[Any]) -> Select[Any]:
+def _goal(event: Any, purpose: ColumnElement[Any], goal: ColumnElement[Any], once_per: ColumnElement[Any]) -> Select[Any]:
     return select(
         bindparam("site_id", type_=tables.Key).label("site_id"),
         event.visitor_id,
         event.event_id,
+        purpose.label("purpose"),
         goal.label("goal"),
         event.occurred_at,
         event.sequence,
@@ -283,10 +290,10 @@ def _goal(event: Any, goal: ColumnElement[Any], once_per: ColumnElement[Any]) ->
     )
 
 
-def goal_events_of_visitors(visitors: Select[Any], *, has_exclusions: bool, has_goals: bool) -> Select[Any]:
-    """A row for each goal that an event of the visitors selected reaches. Index: `ix_events__order`."""
+def goal_events_of_visitors(visitors: Select[Any], *, has_exclusions: bool, has_rules: bool) -> Select[Any]:
+    """A row for each goal or rule that an event of the visitors selected meets. Index: `ix_events__order`, the key of `forms`."""
     branches = _form_goals(visitors, has_exclusions)
-    if has_goals:
+    if has_rules:
         branches.append(_rule_goals(visitors, has_exclusions))
     goals = union_all(*branches).subquery("goals")
     return select(*goals.columns).where(true())

@@ -8,6 +8,7 @@ from sqlalchemy import Select, Table, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.sites.rules import goal_rows
 from app.sites.site import Site
 from app.swap import Enqueue, Stage, Target, is_dirty
 from app.tables import of_site
@@ -37,7 +38,7 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     excluding = has_exclusions(site)
     touches = staged("touches", touches_of_visitors(dirty_visitors(), excluding))
     await connection.execute(touches, {**session_parameters(site), "touch_cap": site.settings.touch_cap})
-    goals = goal_events_of_visitors(dirty_visitors(), has_exclusions=excluding, has_goals=bool(site.settings.goals))
+    goals = goal_events_of_visitors(dirty_visitors(), has_exclusions=excluding, has_rules=bool(goal_rows(site)))
     await connection.execute(staged("goal_events", goals), {"site_id": site.site_id})
 
 

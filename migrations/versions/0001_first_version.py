@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "d205f584"
+revision = "ddec4d45"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -124,6 +124,34 @@ def upgrade() -> None:
     )
     op.create_index("ix_connections__connection_id", "connections", ["connection_id"], unique=True)
     op.create_table(
+        "notice_endpoints",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "endpoint_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Chosen by the caller."
+        ),
+        sa.Column("url", sa.Text(), nullable=False, comment="Where it is posted to."),
+        sa.Column("secret", sa.Text(), nullable=False, comment="Signing secret, `whsec_…`."),
+        sa.Column(
+            "format", sa.Text(), nullable=False, comment="`standard` (Standard Webhooks) or `slack` (a text that chat systems show)."
+        ),
+        sa.Column(
+            "kinds",
+            sa.Text(),
+            nullable=False,
+            comment="What it is told of, separated by spaces: `stage_changed`, `contact_due`, `hot_visit`.",
+        ),
+        sa.Column(
+            "created_at", sa.BigInteger(), nullable=False, comment="When it was made: what happened before is not told. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("site_id", "endpoint_id", name=op.f("pk_notice_endpoints")),
+        comment="Where a site wants to be told what happens: signed outgoing webhooks.",
+    )
+    op.create_table(
         "local_days",
         sa.Column(
             "site_id",
@@ -138,6 +166,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_local_days__starts_at", "local_days", ["site_id", "starts_at", "day"], unique=False)
     op.create_table(
+        "open_hours",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False, comment="First instant of the stretch. UTC microseconds."),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False, comment="First instant after it. UTC microseconds."),
+        sa.Column("open_before", sa.BigInteger(), nullable=False, comment="Microseconds at work in all the stretches before it."),
+        sa.PrimaryKeyConstraint("site_id", "starts_at", name=op.f("pk_open_hours")),
+        comment="When sales is at work, as stretches of time, from the settings in force: how long somebody waits is counted within them.",
+    )
+    op.create_index("ix_open_hours__open_before", "open_hours", ["site_id", "open_before"], unique=False)
+    op.create_table(
         "goal_rules",
         sa.Column(
             "site_id",
@@ -146,17 +189,53 @@ def upgrade() -> None:
             comment="The tenant; first column of every key.",
         ),
         sa.Column(
+            "purpose",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="`goal`: makes conversions; `score`: gives points (`score_rules`); `hot`: is told of, of contacts of open deals.",
+        ),
+        sa.Column(
             "goal",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Name of the goal, which is the name of its conversions.",
+            comment="Name of the goal, which is the name of its conversions, or of the rule.",
         ),
         sa.Column("event_type", sa.Text(), server_default="", nullable=False, comment="Type of event that reaches it; empty: any."),
         sa.Column("path", sa.Text(), server_default="", nullable=False, comment="Path of the page, folded by nothing; empty: any."),
         sa.Column("path_is_prefix", sa.Boolean(), nullable=False, comment="Whether `path` is a beginning (a `*` stood at its end)."),
+        sa.Column("form", sa.Text(), server_default="", nullable=False, comment="Name of the form that is submitted; empty: any."),
         sa.Column("once_per", sa.Text(), nullable=False, comment="`person` or `event`."),
-        sa.PrimaryKeyConstraint("site_id", "goal", name=op.f("pk_goal_rules")),
-        comment="The site's own goals, as rows for the pipeline's statements; from the settings in force.",
+        sa.PrimaryKeyConstraint("site_id", "purpose", "goal", name=op.f("pk_goal_rules")),
+        comment="What events of visitors the site has a name for, as rows for the pipeline's statements; from the settings in force.",
+    )
+    op.create_table(
+        "score_rules",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("rule", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Name of the rule."),
+        sa.Column("points", sa.BigInteger(), nullable=False, comment="Points that it gives; negative ones take away."),
+        sa.Column(
+            "at_most", sa.BigInteger(), nullable=True, comment="How often it gives them to one person: the newest times; null: always."
+        ),
+        sa.Column(
+            "half_life", sa.BigInteger(), nullable=True, comment="Days after which what somebody did counts half; null: it never fades."
+        ),
+        sa.Column(
+            "of", sa.Text(), nullable=False, comment="`person` or `company` where it is a property that gives the points; empty: an event."
+        ),
+        sa.Column("property", sa.Text(), server_default="", nullable=False, comment="Name of the property, as sent."),
+        sa.Column(
+            "value",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+            comment="Value that it must have; null: any.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "rule", name=op.f("pk_score_rules")),
+        comment="What a lead's score is made of, from the settings in force: what people do (`goal_rules`), and what they are.",
     )
     op.create_table(
         "excluded_pages",
@@ -207,9 +286,73 @@ def upgrade() -> None:
             nullable=False,
             comment="Name of the stage, as the CRM sends it.",
         ),
-        sa.Column("outcome", sa.Text(), nullable=False, comment="`won` or `lost`."),
+        sa.Column("outcome", sa.Text(), nullable=False, comment="`won`, `lost` or `ignored`."),
         sa.PrimaryKeyConstraint("site_id", "space", "stage", name=op.f("pk_deal_stages")),
-        comment="Which stages of a connection's pipelines mean won or lost; from the connections' settings.",
+        comment="Which stages of a connection's pipelines mean won, lost or that the deal counts not (yet); from the connections' settings.",
+    )
+    op.create_table(
+        "deal_pipelines",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Deal space: `generic` or a connection ID.",
+        ),
+        sa.Column(
+            "pipeline",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The CRM's ID of the pipeline.",
+        ),
+        sa.Column("name", sa.Text(), server_default="", nullable=False, comment="What people call it."),
+        sa.PrimaryKeyConstraint("site_id", "space", "pipeline", name=op.f("pk_deal_pipelines")),
+        comment="The pipelines of a space whose deals count, where its connections name any; from the connections' settings.",
+    )
+    op.create_table(
+        "excluded_deals",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "pattern",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The name, case folded; a `%` at its beginning or end stands for any text.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "pattern", name=op.f("pk_excluded_deals")),
+        comment="Names of deals that count not (tests, demonstrations), from the settings in force.",
+    )
+    op.create_table(
+        "excluded_keys",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "key_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Key of an e-mail; empty where a whole domain is meant.",
+        ),
+        sa.Column(
+            "domain",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Domain of e-mails; empty where one address is meant.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "key_id", "domain", name=op.f("pk_excluded_keys")),
+        comment="Contacts who count not (staff, tests), from the settings in force.",
     )
     op.create_table(
         "events",
@@ -290,6 +433,13 @@ def upgrade() -> None:
         sa.Column("click_id", sa.Text(), nullable=True, comment="Value of the ad click ID."),
         sa.Column("engaged_ms", sa.BigInteger(), nullable=True, comment="For `engagement`: milliseconds in the foreground."),
         sa.Column("is_trusted", sa.Boolean(), nullable=False, comment="It came with a secret key."),
+        sa.Column(
+            "reported_by",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="`crm` or `import` where somebody else tells of it afterwards; empty: seen by ourselves.",
+        ),
         sa.Column("properties", sa.Text(), nullable=True, comment="JSON object of the sender's own."),
         sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", name=op.f("pk_events")),
         comment="One fact about one visitor that arrived; append-only. Heavy.",
@@ -564,7 +714,7 @@ def upgrade() -> None:
             "field",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`name`, `amount`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `recurring`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
+            comment="`name`, `amount`, `currency`, `stage`, `opened_at`, `closed_on`, `pipeline`, `type`, `company_id`, `company_name`, `company_domain`, `owner`, `lost_reason`, `account_manager`, `recurring`, `recurring_period`, `visitor_id`, `url`, `contacts`.",
         ),
         sa.Column(
             "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that sent it."
@@ -603,7 +753,10 @@ def upgrade() -> None:
             "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that said so."
         ),
         sa.Column(
-            "change", sa.Text(), nullable=False, comment="`seen` (created or updated), `won`, `lost`, `reopened`, `adjusted`, `churned`."
+            "change",
+            sa.Text(),
+            nullable=False,
+            comment="`seen` (created or updated), `won`, `lost`, `reopened`, `adjusted`, `churned`, `deleted`.",
         ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
         sa.Column(
@@ -719,18 +872,33 @@ def upgrade() -> None:
             comment="The tenant; first column of every key.",
         ),
         sa.Column(
-            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that reported it."
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Space of its ID and of the deal's.",
         ),
+        sa.Column(
+            "activity_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The CRM's ID; the fact's where it has none.",
+        ),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that told of it."
+        ),
+        sa.Column("told_at", sa.BigInteger(), nullable=False, comment="When that came to hold. UTC microseconds."),
         sa.Column("kind", sa.Text(), nullable=False, comment="`call`, `email`, `meeting`, `other`."),
         sa.Column("direction", sa.Text(), server_default="", nullable=False, comment="`inbound`, `outbound` or empty."),
-        sa.Column("is_automated", sa.Boolean(), nullable=False, comment="Sent by a machine: never counts as contact."),
+        sa.Column("is_automated", sa.Boolean(), nullable=False, comment="Sent by a machine, or to many at once: never counts as contact."),
+        sa.Column("is_gone", sa.Boolean(), nullable=False, comment="It did not take place (yet), or was deleted."),
+        sa.Column("title", sa.Text(), nullable=True, comment="What it was about."),
+        sa.Column("told_by", sa.Text(), nullable=True, comment="Who of sales did it."),
         sa.Column(
             "link_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=True,
             comment="Keys of the contact it was with; null if only a deal was named.",
         ),
-        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
         sa.Column(
             "deal_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
@@ -738,8 +906,8 @@ def upgrade() -> None:
             comment="Deal it was about; null if only a contact was named.",
         ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it took place. UTC microseconds."),
-        sa.PrimaryKeyConstraint("site_id", "fact_id", name=op.f("pk_activities")),
-        comment="Calls, meetings and e-mails that sales logged.",
+        sa.PrimaryKeyConstraint("site_id", "space", "activity_id", "fact_id", name=op.f("pk_activities")),
+        comment="What one fact told of a call, a meeting or an e-mail of sales. Of one activity, the last by (told_at, fact_id) holds.",
     )
     op.create_index("ix_activities__deal", "activities", ["site_id", "space", "deal_id"], unique=False)
     op.create_index("ix_activities__link", "activities", ["site_id", "link_id"], unique=False)
@@ -754,15 +922,47 @@ def upgrade() -> None:
         sa.Column(
             "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The fact that said so."
         ),
-        sa.Column("mark", sa.Text(), nullable=False, comment="`sql` (qualified) or `disqualified`."),
+        sa.Column(
+            "mark", sa.Text(), nullable=False, comment="`lead`, `mql`, `mql_rejected`, `sql` (qualified), `disqualified` or `recycled`."
+        ),
         sa.Column("link_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Keys of the contact."),
-        sa.Column("reason", sa.Text(), nullable=True, comment="Why, for a disqualification."),
+        sa.Column("marked_by", sa.Text(), nullable=True, comment="Who said so."),
+        sa.Column("reason", sa.Text(), nullable=True, comment="Why it was rejected, disqualified or recycled."),
         sa.Column("bant", sa.Text(), nullable=True, comment="JSON of the four booleans, the evidence of a qualification."),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it was said. UTC microseconds."),
         sa.PrimaryKeyConstraint("site_id", "fact_id", name=op.f("pk_contact_marks")),
         comment="What sales or marketing said of a contact.",
     )
     op.create_index("ix_contact_marks__link", "contact_marks", ["site_id", "link_id"], unique=False)
+    op.create_table(
+        "crm_statements",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space."),
+        sa.Column(
+            "month",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="YYYY-MM of the close date, as the CRM has it.",
+        ),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The CRM's ID of the deal; empty in the row that says the month was asked for.",
+        ),
+        sa.Column("name", sa.Text(), nullable=True, comment="Name of the deal."),
+        sa.Column("amount", sa.BigInteger(), nullable=True, comment="In ten-thousandths of the unit of its currency."),
+        sa.Column("currency", sa.Text(), nullable=True, comment="ISO 4217."),
+        sa.Column("closed_on", sa.Text(), nullable=True, comment="Close date, YYYY-MM-DD."),
+        sa.Column("stated_at", sa.BigInteger(), nullable=False, comment="When the CRM answered. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "space", "month", "deal_id", name=op.f("pk_crm_statements")),
+        comment="What a CRM answered when it was asked for the deals won in a month: what our figures are held against.",
+    )
     op.create_table(
         "quarantine",
         sa.Column(
@@ -805,6 +1005,106 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", "day", "reason", name=op.f("pk_drops")),
         comment="What was dropped at the door, counted by day and reason.",
     )
+    op.create_table(
+        "crm_fetches",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("connection_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The connection."),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Kind of record: `deals`, `contacts`, …",
+        ),
+        sa.Column("record_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The CRM's ID."),
+        sa.Column(
+            "fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The notice that asked for it."
+        ),
+        sa.Column(
+            "next_try_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="When to ask next; while it is asked, when somebody else may. UTC microseconds.",
+        ),
+        sa.Column("tries", sa.BigInteger(), nullable=False, comment="How often it was tried."),
+        sa.Column("last_error", sa.Text(), nullable=True, comment="What went wrong the last time."),
+        sa.Column("received_at", sa.BigInteger(), nullable=False, comment="When the notice came in. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "connection_id", "kind", "record_id", "fact_id", name=op.f("pk_crm_fetches")),
+        comment="Records of a CRM that changed and are still to be fetched; a row a notice, deleted once what was fetched is stored.",
+    )
+    op.create_index("ix_crm_fetches__due", "crm_fetches", ["site_id", "connection_id", "next_try_at"], unique=False)
+    op.create_table(
+        "crm_polls",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("connection_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The connection."),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Kind of record: `contacts`, `deals`, `activities`, …",
+        ),
+        sa.Column(
+            "since",
+            sa.BigInteger(),
+            nullable=False,
+            comment="What changed at this moment or later is being read, or will be next. UTC microseconds.",
+        ),
+        sa.Column("cursor", sa.Text(), nullable=True, comment="The next page; null: it begins anew."),
+        sa.Column("began_at", sa.BigInteger(), nullable=True, comment="When the round under way began; null: none is. UTC microseconds."),
+        sa.Column(
+            "next_try_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="When to ask next; while it is asked, when somebody else may. UTC microseconds.",
+        ),
+        sa.Column("tries", sa.BigInteger(), nullable=False, comment="How often the same page has failed in a row."),
+        sa.Column("last_error", sa.Text(), nullable=True, comment="What went wrong the last time."),
+        sa.Column("records", sa.BigInteger(), nullable=False, comment="Messages read so far."),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True, comment="When a round was last read to its end. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "connection_id", "kind", name=op.f("pk_crm_polls")),
+        comment="How far a connection has been read by asking: a row a kind of record.",
+    )
+    op.create_table(
+        "notices",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("endpoint_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The endpoint."),
+        sa.Column(
+            "notice_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Names what is told, the same whenever it is found again: the `webhook-id`.",
+        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="`stage_changed`, `contact_due` or `hot_visit`."),
+        sa.Column("body", sa.Text(), nullable=False, comment="What is sent, as JSON."),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
+        sa.Column(
+            "next_try_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="When to try next; while it is sent, when somebody else may. UTC microseconds.",
+        ),
+        sa.Column("tries", sa.BigInteger(), nullable=False, comment="How often it was tried."),
+        sa.Column("delivered_at", sa.BigInteger(), nullable=True, comment="When it was taken; null: not yet. UTC microseconds."),
+        sa.Column("given_up_at", sa.BigInteger(), nullable=True, comment="When it was given up; null: it was not. UTC microseconds."),
+        sa.Column("last_error", sa.Text(), nullable=True, comment="What went wrong the last time."),
+        sa.PrimaryKeyConstraint("site_id", "endpoint_id", "notice_id", name=op.f("pk_notices")),
+        comment="What endpoints are told: once each, whatever is computed anew.",
+    )
+    op.create_index("ix_notices__due", "notices", ["site_id", "next_try_at"], unique=False)
     op.create_table(
         "labels_queue",
         sa.Column(
@@ -1001,6 +1301,113 @@ def upgrade() -> None:
         comment="People, or deals (then `person_id` is empty), whose conversions may have changed.",
     )
     op.create_index("ix_conversions_queue__site", "conversions_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "activities_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "activity_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_activities_queue")),
+        comment="Activities of sales to fold anew.",
+    )
+    op.create_index("ix_activities_queue__site", "activities_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "opportunities_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_opportunities_queue")),
+        comment="People, or deals (then `person_id` is empty), of whom it may have changed whether they wait to be contacted.",
+    )
+    op.create_index("ix_opportunities_queue__site", "opportunities_queue", ["site_id", "queue_id"], unique=False)
+    op.create_table(
+        "stages_queue",
+        sa.Column(
+            "queue_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="Names the row; says nothing of order (numbers do not commit in order).",
+        ),
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The tenant."),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What is dirty.",
+        ),
+        sa.Column(
+            "received_at", sa.BigInteger(), nullable=False, comment="When the oldest fact behind this row came in. UTC microseconds."
+        ),
+        sa.PrimaryKeyConstraint("queue_id", name=op.f("pk_stages_queue")),
+        comment="People, or deals (then `person_id` is empty), whose stages may have changed.",
+    )
+    op.create_index("ix_stages_queue__site", "stages_queue", ["site_id", "queue_id"], unique=False)
     op.create_table(
         "journeys_queue",
         sa.Column(
@@ -1225,6 +1632,12 @@ def upgrade() -> None:
             comment="Where it came from; the all-empty origin where an ignored referrer brought a visitor's very first session.",
         ),
         sa.Column(
+            "is_reported",
+            sa.Boolean(),
+            nullable=False,
+            comment="Somebody else told of it afterwards (the CRM, a list); false: seen by ourselves.",
+        ),
+        sa.Column(
             "touches_left_out",
             sa.BigInteger(),
             nullable=False,
@@ -1244,12 +1657,13 @@ def upgrade() -> None:
         ),
         sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The visitor."),
         sa.Column("event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The event."),
+        sa.Column("purpose", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="As in `goal_rules`."),
         sa.Column("goal", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Name of the goal."),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
         sa.Column("sequence", sa.BigInteger(), nullable=False, comment="The event's."),
         sa.Column("once_per", sa.Text(), nullable=False, comment="`person` or `event`."),
-        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", "goal", name=op.f("pk_goal_events")),
-        comment="An event that reaches a goal: `lead`, `form:<name>`, or the site's own. Heavy.",
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", "purpose", "goal", name=op.f("pk_goal_events")),
+        comment="An event that reaches a goal: `lead`, `form:<name>`, or the site's own; or that scores or is hot. Heavy.",
     )
     op.create_table(
         "key_people",
@@ -1404,6 +1818,13 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=True, comment="Who owns the deal."),
         sa.Column("lost_reason", sa.Text(), nullable=True, comment="Why it was lost."),
         sa.Column("url", sa.Text(), nullable=True, comment="Where the CRM shows it."),
+        sa.Column("account_manager", sa.Text(), nullable=True, comment="Who looks after the customer."),
+        sa.Column(
+            "ignored_because",
+            sa.Text(),
+            nullable=True,
+            comment="Why it counts not: `pipeline`, `stage`, `excluded`, `deleted`; null: it counts.",
+        ),
         sa.Column("has_contacts", sa.Boolean(), nullable=False, comment="It names at least one contact, or a visitor where it names none."),
         sa.Column(
             "run_id",
@@ -1496,6 +1917,149 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "entry", name=op.f("pk_deal_amounts")),
         comment="The net amount of a won deal, each time it changed: at the win, and with each later adjustment.",
     )
+    op.create_table(
+        "sales_activities",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Space of its ID and of the deal's.",
+        ),
+        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The activity."),
+        sa.Column("kind", sa.Text(), nullable=False, comment="`call`, `email`, `meeting`, `other`."),
+        sa.Column("direction", sa.Text(), nullable=False, comment="`inbound`, `outbound` or empty."),
+        sa.Column("is_automated", sa.Boolean(), nullable=False, comment="Sent by a machine, or to many at once."),
+        sa.Column("title", sa.Text(), nullable=True, comment="What it was about."),
+        sa.Column("told_by", sa.Text(), nullable=True, comment="Who of sales did it."),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="Whom it was with; empty: only a deal was named.",
+        ),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What it was about; empty: only a contact was named.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it took place. UTC microseconds."),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The fact that told of it last.",
+        ),
+        sa.PrimaryKeyConstraint("site_id", "space", "activity_id", name=op.f("pk_sales_activities")),
+        comment="A call, a meeting or an e-mail of sales that took place, with whom it was.",
+    )
+    op.create_index("ix_sales_activities__deal", "sales_activities", ["site_id", "space", "deal_id", "occurred_at"], unique=False)
+    op.create_index("ix_sales_activities__person", "sales_activities", ["site_id", "person_id", "occurred_at"], unique=False)
+    op.create_table(
+        "opportunities",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The lead; empty for a deal."
+        ),
+        sa.Column(
+            "space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space; empty for a lead."
+        ),
+        sa.Column(
+            "deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The deal; empty for a lead."
+        ),
+        sa.Column(
+            "contact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="The deal's first contact by ID of the person, or the lead; empty: nobody is known.",
+        ),
+        sa.Column(
+            "started_at", sa.BigInteger(), nullable=False, comment="When it was created: the clock of the promise starts. UTC microseconds."
+        ),
+        sa.Column(
+            "due_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="By when it was promised to be contacted, within the hours at work; null: beyond those known. UTC microseconds.",
+        ),
+        sa.Column("contacted_at", sa.BigInteger(), nullable=True, comment="The first activity that counts as contact. UTC microseconds."),
+        sa.Column(
+            "contact_activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True, comment="That activity."
+        ),
+        sa.Column("waited", sa.BigInteger(), nullable=True, comment="Microseconds at work from the start to the first contact."),
+        sa.Column(
+            "last_activity_at", sa.BigInteger(), nullable=True, comment="The newest activity of sales of any kind. UTC microseconds."
+        ),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True, comment="When it was won, lost or disqualified. UTC microseconds."),
+        sa.Column("closed_as", sa.Text(), server_default="", nullable=False, comment="`won`, `lost`, `disqualified`; empty: neither."),
+        sa.Column("reason", sa.Text(), nullable=True, comment="Why it was lost or disqualified."),
+        sa.Column("owner", sa.Text(), nullable=True, comment="Who of sales owns it."),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id", name=op.f("pk_opportunities")),
+        comment="Whoever needs contact: a deal, or a lead that has no deal. What became of it is told by these times and the moment of reading.",
+    )
+    op.create_index("ix_opportunities__contact", "opportunities", ["site_id", "contact_id"], unique=False)
+    op.create_index("ix_opportunities__started", "opportunities", ["site_id", "started_at"], unique=False)
+    op.create_table(
+        "stage_changes",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The person; empty for a deal.",
+        ),
+        sa.Column(
+            "space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Deal space; empty for a person."
+        ),
+        sa.Column(
+            "deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The deal; empty for a person."
+        ),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False, comment="1, 2, … in order of time."),
+        sa.Column(
+            "stage",
+            sa.Text(),
+            nullable=False,
+            comment="Of a person: a lifecycle stage, `lost`, `recycled`, `mql_rejected` or `disqualified`. Of a deal: the CRM's own, `won`, `lost` or `reopened`.",
+        ),
+        sa.Column("entered_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
+        sa.Column("is_implied", sa.Boolean(), nullable=False, comment="Only a later stage says that it was passed."),
+        sa.Column(
+            "moved_by",
+            sa.Text(),
+            nullable=False,
+            comment="What moved it: `form`, `visit`, `score`, `marketing`, `sales`, `deal`, `crm_stage`.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="The event or CRM fact that did; empty where a later stage implies it.",
+        ),
+        sa.Column("detail", sa.Text(), nullable=True, comment="Evidence or reason, as text: BANT, why it was lost, which form."),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id", "position", name=op.f("pk_stage_changes")),
+        comment="The stages that a person, or a deal, has gone through, in order.",
+    )
+    op.create_index("ix_stage_changes__entered", "stage_changes", ["site_id", "entered_at"], unique=False)
     op.create_table(
         "conversions",
         sa.Column(
@@ -1748,6 +2312,7 @@ def upgrade() -> None:
         ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Where it came from."),
+        sa.Column("is_reported", sa.Boolean(), nullable=False, comment="Somebody else told of it afterwards; false: seen by ourselves."),
         sa.Column(
             "run_id",
             sa.BigInteger(),
@@ -2018,6 +2583,13 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=True, comment="Who owns the deal."),
         sa.Column("lost_reason", sa.Text(), nullable=True, comment="Why it was lost."),
         sa.Column("url", sa.Text(), nullable=True, comment="Where the CRM shows it."),
+        sa.Column("account_manager", sa.Text(), nullable=True, comment="Who looks after the customer."),
+        sa.Column(
+            "ignored_because",
+            sa.Text(),
+            nullable=True,
+            comment="Why it counts not: `pipeline`, `stage`, `excluded`, `deleted`; null: it counts.",
+        ),
         sa.Column("has_contacts", sa.Boolean(), nullable=False, comment="It names at least one contact, or a visitor where it names none."),
         sa.Column(
             "run_id",
@@ -2359,6 +2931,7 @@ def upgrade() -> None:
         ),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Where it came from."),
+        sa.Column("is_reported", sa.Boolean(), nullable=False, comment="Somebody else told of it afterwards; false: seen by ourselves."),
         sa.Column(
             "run_id",
             sa.BigInteger(),
@@ -2428,6 +3001,7 @@ def create_staging() -> None:
         sa.Column("type_rank", sa.SmallInteger(), nullable=True),
         sa.Column("session_started_at", sa.BigInteger(), nullable=True),
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_reported", sa.Boolean(), nullable=True),
         sa.Column("touches_left_out", sa.BigInteger(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id"),
@@ -2438,12 +3012,13 @@ def create_staging() -> None:
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("purpose", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("goal", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), nullable=True),
         sa.Column("sequence", sa.BigInteger(), nullable=True),
         sa.Column("once_per", sa.Text(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", "goal"),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", "purpose", "goal"),
         prefixes=["UNLOGGED"],
     )
     op.create_table(
@@ -2519,6 +3094,8 @@ def create_staging() -> None:
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("lost_reason", sa.Text(), nullable=True),
         sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("account_manager", sa.Text(), nullable=True),
+        sa.Column("ignored_because", sa.Text(), nullable=True),
         sa.Column("has_contacts", sa.Boolean(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id"),
@@ -2559,6 +3136,62 @@ def create_staging() -> None:
         sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id", "entry"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_sales_activities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("direction", sa.Text(), nullable=True),
+        sa.Column("is_automated", sa.Boolean(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("told_by", sa.Text(), nullable=True),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "activity_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_opportunities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("contact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("contacted_at", sa.BigInteger(), nullable=True),
+        sa.Column("contact_activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("waited", sa.BigInteger(), nullable=True),
+        sa.Column("last_activity_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_as", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_stage_changes",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("entered_at", sa.BigInteger(), nullable=True),
+        sa.Column("is_implied", sa.Boolean(), nullable=True),
+        sa.Column("moved_by", sa.Text(), nullable=True),
+        sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id", "position"),
         prefixes=["UNLOGGED"],
     )
     op.create_table(
@@ -2629,6 +3262,7 @@ def create_staging() -> None:
         sa.Column("position", sa.BigInteger(), nullable=True),
         sa.Column("occurred_at", sa.BigInteger(), nullable=True),
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("is_reported", sa.Boolean(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "kind", "holder_id", "fact_id", "touch_visitor_id", "touch_event_id"),
         prefixes=["UNLOGGED"],
@@ -2729,6 +3363,32 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "dirty_activities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "activity_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_opportunities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_stages",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "dirty_journeys",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -2799,6 +3459,32 @@ def create_staging() -> None:
     )
     op.create_table(
         "enqueued_conversions",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_activities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "activity_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_opportunities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_stages",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -2890,6 +3576,7 @@ def create_staging() -> None:
         sa.Column("company_domain", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("owner", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("lost_reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("account_manager", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("recurring_period", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("url", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
@@ -2941,6 +3628,9 @@ def downgrade() -> None:
     op.drop_table("ledger_entries")
     op.drop_table("conversion_people")
     op.drop_table("conversions")
+    op.drop_table("stage_changes")
+    op.drop_table("opportunities")
+    op.drop_table("sales_activities")
     op.drop_table("deal_amounts")
     op.drop_table("deal_people")
     op.drop_table("deal_companies")
@@ -2959,6 +3649,9 @@ def downgrade() -> None:
     op.drop_table("months_queue")
     op.drop_table("sums_queue")
     op.drop_table("journeys_queue")
+    op.drop_table("stages_queue")
+    op.drop_table("opportunities_queue")
+    op.drop_table("activities_queue")
     op.drop_table("conversions_queue")
     op.drop_table("deals_queue")
     op.drop_table("properties_queue")
@@ -2966,8 +3659,12 @@ def downgrade() -> None:
     op.drop_table("identity_queue")
     op.drop_table("touches_queue")
     op.drop_table("labels_queue")
+    op.drop_table("notices")
+    op.drop_table("crm_polls")
+    op.drop_table("crm_fetches")
     op.drop_table("drops")
     op.drop_table("quarantine")
+    op.drop_table("crm_statements")
     op.drop_table("contact_marks")
     op.drop_table("activities")
     op.drop_table("record_fields")
@@ -2985,11 +3682,17 @@ def downgrade() -> None:
     op.drop_table("forms")
     op.drop_table("origins")
     op.drop_table("events")
+    op.drop_table("excluded_keys")
+    op.drop_table("excluded_deals")
+    op.drop_table("deal_pipelines")
     op.drop_table("deal_stages")
     op.drop_table("erasures")
     op.drop_table("excluded_pages")
+    op.drop_table("score_rules")
     op.drop_table("goal_rules")
+    op.drop_table("open_hours")
     op.drop_table("local_days")
+    op.drop_table("notice_endpoints")
     op.drop_table("connections")
     op.drop_table("keys")
     op.drop_table("models")
@@ -3008,6 +3711,9 @@ def drop_staging() -> None:
     op.drop_table("enqueued_months")
     op.drop_table("enqueued_sums")
     op.drop_table("enqueued_journeys")
+    op.drop_table("enqueued_stages")
+    op.drop_table("enqueued_opportunities")
+    op.drop_table("enqueued_activities")
     op.drop_table("enqueued_conversions")
     op.drop_table("enqueued_deals")
     op.drop_table("enqueued_properties")
@@ -3018,6 +3724,9 @@ def drop_staging() -> None:
     op.drop_table("dirty_months")
     op.drop_table("dirty_sums")
     op.drop_table("dirty_journeys")
+    op.drop_table("dirty_stages")
+    op.drop_table("dirty_opportunities")
+    op.drop_table("dirty_activities")
     op.drop_table("dirty_conversions")
     op.drop_table("dirty_deals")
     op.drop_table("dirty_properties")
@@ -3033,6 +3742,9 @@ def drop_staging() -> None:
     op.drop_table("staged_ledger_entries")
     op.drop_table("staged_conversion_people")
     op.drop_table("staged_conversions")
+    op.drop_table("staged_stage_changes")
+    op.drop_table("staged_opportunities")
+    op.drop_table("staged_sales_activities")
     op.drop_table("staged_deal_amounts")
     op.drop_table("staged_deal_people")
     op.drop_table("staged_deal_companies")

@@ -97,7 +97,7 @@ async def store(database: Database, conversions: Iterable[Conversion], tracking_
         ]  # fmt: skip
         rows[tables.journey_touches] += [
             {**key, "touch_visitor_id": f"v{number}", "touch_event_id": f"e{99 - at:02d}", "position": at + 1,
-             "occurred_at": conversion.occurred_at - touch.age, "origin_id": touch.channel}
+             "occurred_at": conversion.occurred_at - touch.age, "origin_id": touch.channel, "is_reported": False}
             for at, touch in enumerate(conversion.touches)
         ]  # fmt: skip
     if tracking_began_at is not None:

@@ -74,7 +74,7 @@ async def others(database: Database, *touches: tuple[str, str, int, str]) -> Non
         )  # fmt: skip
         await connection.execute(
             insert(tables.touches),
-            [{"site_id": "default", "visitor_id": visitor, "event_id": f"e{at}", "occurred_at": NOON + moment, "sequence": 0, "type_rank": 0, "session_started_at": NOON + moment, "origin_id": origin, "touches_left_out": 0} for at, (_, visitor, moment, origin) in enumerate(touches)],
+            [{"site_id": "default", "visitor_id": visitor, "event_id": f"e{at}", "occurred_at": NOON + moment, "sequence": 0, "type_rank": 0, "session_started_at": NOON + moment, "origin_id": origin, "touches_left_out": 0, "is_reported": False} for at, (_, visitor, moment, origin) in enumerate(touches)],
         )  # fmt: skip
 
 

@@ -53,8 +53,8 @@ _STATEMENTS = (
     ),
     (
         "INSERT INTO journey_touches (site_id, kind, holder_id, fact_id, touch_visitor_id, touch_event_id, position, occurred_at, origin_id, "
-        f"run_id) SELECT :site, 'customer', 'generic', 'd' || n, 'v' || n, 'e' || place, place, {_AT} - (23 - place) * 86400000000, "
-        "'origin-' || (n * 31 + place * 977 + n / 500) % 500, 1 FROM numbers "
+        f"is_reported, run_id) SELECT :site, 'customer', 'generic', 'd' || n, 'v' || n, 'e' || place, place, {_AT} - (23 - place) * 86400000000, "
+        "'origin-' || (n * 31 + place * 977 + n / 500) % 500, false, 1 FROM numbers "
         "CROSS JOIN (SELECT 1 AS place UNION ALL SELECT 2 UNION ALL SELECT 3) AS places"
     ),
 )

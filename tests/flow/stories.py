@@ -13,7 +13,7 @@ from typing import Any
 
 from app.collect.schemas import Event
 from app.collect.steps import Sender, fact_of
-from app.crm import generic
+from app.crm import messages
 from app.log import Fact
 from app.sites.site import Site
 from app.tables import to_micros
@@ -93,8 +93,7 @@ def _told(site: Site, chance: random.Random, place: int, moment: int) -> Fact:
     """One fact, by an event or by a message of the CRM."""
     if chance.random() < 0.3:
         type_, data = _message(chance)
-        body = json.dumps({"type": type_, "data": data})
-        return generic.fact_of(site, CRM, "generic", f"m{place}", body, sent_at=moment, received_at=moment)
+        return messages.fact_of(site, CRM, "generic", messages.Said(f"m{place}", type_, data), sent_at=moment, received_at=moment)
     sent = _event(chance)
     is_trusted = "visitor_id" not in sent or chance.random() < 0.5
     event = Event.model_validate_json(json.dumps({"id": f"e{place}", **sent}))
@@ -117,7 +116,7 @@ def _event(chance: random.Random) -> dict[str, Any]:
 
 
 def _message(chance: random.Random) -> tuple[str, dict[str, Any]]:
-    type_ = chance.choice(generic.TYPES)
+    type_ = chance.choice(messages.TYPES)
     if type_.startswith("contact."):
         return type_, _contact(chance)
     if type_ == "activity.logged":

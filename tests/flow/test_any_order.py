@@ -213,7 +213,7 @@ async def test_a_check_finds_what_was_tampered_with(database: Database, log: Log
     async with database.write() as connection:
         await connection.execute(tables.touches.delete())
         row = {"site_id": "default", "kind": "lead", "holder_id": "v9", "fact_id": "e9", "touch_visitor_id": "v9", "touch_event_id": "e9"}
-        await connection.execute(tables.journey_touches.insert(), [{**row, "position": 1, "occurred_at": at(0), "origin_id": "x"}])
+        await connection.execute(tables.journey_touches.insert(), [{**row, "position": 1, "occurred_at": at(0), "origin_id": "x", "is_reported": False}])
         await connection.execute(tables.daily_credit.update().values(millionths=7))
         await connection.execute(tables.monthly_credit.delete())
     found = {(difference.stage, difference.table) for difference in await check(database, site)}

@@ -25,7 +25,7 @@ KEY = ["kind", "holder_id", "fact_id"]
 
 def a_goal(visitor_id: str, event_id: str, minutes: float, goal: str = "lead", *, once_per: str = "person", sequence: int = 0) -> Rows:
     row = {
-        "site_id": "default", "visitor_id": visitor_id, "event_id": event_id, "goal": goal, "occurred_at": at(minutes),
+        "site_id": "default", "visitor_id": visitor_id, "event_id": event_id, "purpose": "goal", "goal": goal, "occurred_at": at(minutes),
         "sequence": sequence, "once_per": once_per,
     }  # fmt: skip
     return [(tables.goal_events, row)]

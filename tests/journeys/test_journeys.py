@@ -30,6 +30,7 @@ def a_touch(visitor_id: str, event_id: str, minutes: float, *, sequence: int = 0
     row = {
         "site_id": "default", "visitor_id": visitor_id, "event_id": event_id, "occurred_at": moment, "sequence": sequence,
         "type_rank": type_rank, "session_started_at": moment, "origin_id": f"from-{event_id}", "touches_left_out": 0,
+        "is_reported": False,
     }  # fmt: skip
     return [(tables.touches, row)]
 

@@ -120,7 +120,7 @@ async def test_goals(database: Database, site: Site) -> None:
         {**label, "form_id": "f1", "name": "demo"},
         {**label, "form_id": "f2", "name": "", "is_lead_form": False},
     )
-    rule = {"site_id": "default", "event_type": "", "path": "", "path_is_prefix": False, "once_per": "event"}
+    rule = {"site_id": "default", "purpose": "goal", "event_type": "", "path": "", "path_is_prefix": False, "once_per": "event"}
     await put(
         database,
         tables.goal_rules,

@@ -151,6 +151,10 @@ DELETE
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id::VARCHAR COLLATE "C";
 
+DELETE
+FROM enqueued_activities
+WHERE enqueued_activities.site_id = :site_id::VARCHAR COLLATE "C";
+
 INSERT INTO enqueued_spans (site_id, visitor_id)
 SELECT DISTINCT anon_1.site_id, anon_1.visitor_id
 FROM (SELECT sightings.site_id AS site_id, sightings.visitor_id AS visitor_id
@@ -291,6 +295,16 @@ JOIN staged_key_people ON staged_key_people.site_id = :site_id::VARCHAR COLLATE 
 WHERE staged_key_people.is_gone IS false) AS people) AS anon_1
 WHERE True ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_activities (site_id, space, activity_id)
+SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.activity_id
+FROM (SELECT activities.site_id AS site_id, activities.space AS space, activities.activity_id AS activity_id
+FROM (SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id::VARCHAR COLLATE "C") AS changed
+JOIN link_keys ON link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_keys.key_id = changed.key_id
+JOIN activities ON activities.site_id = :site_id::VARCHAR COLLATE "C" AND activities.link_id = link_keys.link_id) AS anon_1
+WHERE True ON CONFLICT (site_id, space, activity_id) DO NOTHING;
+
 INSERT INTO spans_queue (site_id, visitor_id, received_at)
 SELECT enqueued_spans.site_id, enqueued_spans.visitor_id, :received_at::BIGINT AS anon_1
 FROM enqueued_spans
@@ -310,6 +324,11 @@ INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at::BIGINT AS anon_1
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id::VARCHAR COLLATE "C";
+
+INSERT INTO activities_queue (site_id, space, activity_id, received_at)
+SELECT enqueued_activities.site_id, enqueued_activities.space, enqueued_activities.activity_id, :received_at::BIGINT AS anon_1
+FROM enqueued_activities
+WHERE enqueued_activities.site_id = :site_id::VARCHAR COLLATE "C";
 
 INSERT INTO latest_runs (site_id, run_id, kept_since) VALUES (:site_id::VARCHAR COLLATE "C", :run_id::BIGINT, :kept_since::BIGINT) ON CONFLICT (site_id) DO UPDATE SET run_id = greatest(latest_runs.run_id + 1::BIGINT, excluded.run_id) RETURNING latest_runs.run_id;
 

@@ -23,7 +23,7 @@ WHERE dirty_journeys.site_id = :site_id::VARCHAR COLLATE "C"
 GROUP BY conversions.kind, conversions.holder_id, conversions.fact_id) AS lengths;
 
 WITH touches_numbered AS
-(SELECT conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id, touches.visitor_id AS visitor_id, touches.event_id AS event_id, touches.occurred_at AS occurred_at, touches.origin_id AS origin_id, row_number() OVER (PARTITION BY conversions.kind, conversions.holder_id, conversions.fact_id
+(SELECT conversions.kind AS kind, conversions.holder_id AS holder_id, conversions.fact_id AS fact_id, touches.visitor_id AS visitor_id, touches.event_id AS event_id, touches.occurred_at AS occurred_at, touches.origin_id AS origin_id, touches.is_reported AS is_reported, row_number() OVER (PARTITION BY conversions.kind, conversions.holder_id, conversions.fact_id
 ORDER BY touches.occurred_at, touches.sequence, touches.type_rank, touches.event_id, touches.visitor_id) AS number, count(*) OVER (PARTITION BY conversions.kind, conversions.holder_id, conversions.fact_id) AS of_journey
 FROM dirty_journeys
 JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind = dirty_journeys.kind AND conversions.holder_id = dirty_journeys.holder_id AND conversions.fact_id = dirty_journeys.fact_id
@@ -31,8 +31,8 @@ LEFT OUTER JOIN conversion_people ON conversion_people.site_id = :site_id::VARCH
 LEFT OUTER JOIN visitor_spans ON visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.person_id = conversion_people.person_id AND visitor_spans.starts_at <= conversions.occurred_at
 JOIN touches ON touches.site_id = :site_id::VARCHAR COLLATE "C" AND touches.visitor_id = visitor_spans.visitor_id AND touches.occurred_at >= greatest(visitor_spans.starts_at, conversions.occurred_at - 63072000000000::BIGINT) AND touches.occurred_at <= least(visitor_spans.ends_at - 1::BIGINT, conversions.occurred_at)
 WHERE dirty_journeys.site_id = :site_id::VARCHAR COLLATE "C")
- INSERT INTO staged_journey_touches (site_id, kind, holder_id, fact_id, touch_visitor_id, touch_event_id, position, occurred_at, origin_id, is_gone)
-SELECT :site_id::VARCHAR COLLATE "C" AS site_id, touches_numbered.kind, touches_numbered.holder_id, touches_numbered.fact_id, touches_numbered.visitor_id AS touch_visitor_id, touches_numbered.event_id AS touch_event_id, CASE WHEN (touches_numbered.number > 1::INTEGER AND touches_numbered.of_journey - 1000::INTEGER > 0::INTEGER) THEN touches_numbered.number - (touches_numbered.of_journey - 1000::INTEGER) ELSE touches_numbered.number END AS position, touches_numbered.occurred_at, touches_numbered.origin_id, false AS is_gone
+ INSERT INTO staged_journey_touches (site_id, kind, holder_id, fact_id, touch_visitor_id, touch_event_id, position, occurred_at, origin_id, is_reported, is_gone)
+SELECT :site_id::VARCHAR COLLATE "C" AS site_id, touches_numbered.kind, touches_numbered.holder_id, touches_numbered.fact_id, touches_numbered.visitor_id AS touch_visitor_id, touches_numbered.event_id AS touch_event_id, CASE WHEN (touches_numbered.number > 1::INTEGER AND touches_numbered.of_journey - 1000::INTEGER > 0::INTEGER) THEN touches_numbered.number - (touches_numbered.of_journey - 1000::INTEGER) ELSE touches_numbered.number END AS position, touches_numbered.occurred_at, touches_numbered.origin_id, touches_numbered.is_reported, false AS is_gone
 FROM touches_numbered
 WHERE touches_numbered.number = 1::INTEGER OR touches_numbered.number > (touches_numbered.of_journey - 1000::INTEGER) + 1::INTEGER;
 

@@ -7,7 +7,7 @@ FROM staged_visitor_spans
 WHERE staged_visitor_spans.site_id = :site_id::VARCHAR COLLATE "C";
 
 WITH ordered_events AS
-(SELECT events.visitor_id AS visitor_id, events.event_id AS event_id, events.occurred_at AS occurred_at, events.sequence AS sequence, events.type_rank AS type_rank, events.start_rank AS start_rank, events.campaign_key AS campaign_key, events.origin_id AS origin_id, events.has_internal_referrer AS has_internal_referrer, events.type = 'touch'::VARCHAR AS is_offline, max(CASE WHEN (events.is_web IS true) THEN events.occurred_at END) OVER (PARTITION BY events.visitor_id
+(SELECT events.visitor_id AS visitor_id, events.event_id AS event_id, events.occurred_at AS occurred_at, events.sequence AS sequence, events.type_rank AS type_rank, events.start_rank AS start_rank, events.campaign_key AS campaign_key, events.origin_id AS origin_id, events.has_internal_referrer AS has_internal_referrer, events.type = 'touch'::VARCHAR AS is_offline, events.reported_by != ''::VARCHAR AS is_reported, max(CASE WHEN (events.is_web IS true) THEN events.occurred_at END) OVER (PARTITION BY events.visitor_id
 ORDER BY events.occurred_at, events.sequence, events.type_rank, events.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1::INTEGER PRECEDING) AS web_before_at, max(events.start_rank) OVER (PARTITION BY events.visitor_id
 ORDER BY events.occurred_at, events.sequence, events.type_rank, events.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1::INTEGER PRECEDING) AS rank_before, max(events.start_rank) OVER (PARTITION BY events.visitor_id
 ORDER BY events.occurred_at, events.sequence, events.type_rank, events.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS rank_of_visitor

@@ -32,7 +32,7 @@ WITH goals_reached AS
 ORDER BY goal_events.occurred_at, goal_events.sequence, goal_events.event_id, goal_events.visitor_id) AS number, min(CASE WHEN (goal_events.goal = 'lead') THEN goal_events.occurred_at END) OVER (PARTITION BY visitor_spans.person_id) AS lead_at
 FROM dirty_conversions
 JOIN visitor_spans ON visitor_spans.site_id = :site_id AND visitor_spans.person_id = dirty_conversions.person_id
-JOIN goal_events ON goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at
+JOIN goal_events ON goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at
 WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '')
  INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
 SELECT :site_id AS site_id, goals_reached.goal AS kind, goals_reached.visitor_id AS holder_id, goals_reached.event_id AS fact_id, goals_reached.person_id, goals_reached.occurred_at, NULL AS currency, 1 AS has_people, CASE WHEN (goals_reached.occurred_at >= goals_reached.lead_at) THEN goals_reached.lead_at END AS lead_at, NULL AS opportunity_at, 0 AS is_gone
@@ -62,7 +62,7 @@ WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != ''
  INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
 SELECT :site_id AS site_id, 'sql' AS kind, 'crm' AS holder_id, qualifications_numbered.fact_id AS fact_id, qualifications_numbered.person_id, qualifications_numbered.occurred_at, NULL AS currency, 1 AS has_people, (SELECT min((SELECT min(goal_events.occurred_at) AS min_2
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= qualifications_numbered.occurred_at)) AS min_1
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= qualifications_numbered.occurred_at)) AS min_1
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = qualifications_numbered.person_id) AS lead_at, NULL AS opportunity_at, 0 AS is_gone
 FROM qualifications_numbered
@@ -74,38 +74,38 @@ FROM (SELECT deals.site_id AS site_id, 'opportunity' AS kind, deals.space AS hol
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_3
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_2
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_2
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_1
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 1), (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_6
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_5
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_5
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_4
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 0)) AS lead_at, deals.opened_at AS opportunity_at, 0 AS is_gone
 FROM concerned_deals
 JOIN deals ON deals.site_id = :site_id AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
-WHERE concerned_deals.site_id = :site_id
+WHERE concerned_deals.site_id = :site_id AND deals.ignored_because IS NULL
 UNION ALL SELECT deals.site_id AS site_id, 'customer' AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, '' AS person_id, deals.won_at AS occurred_at, deals.currency AS currency, deals.has_contacts = 1 OR (EXISTS (SELECT *
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_9
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_8
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_8
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_7
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 1), (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_12
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_11
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_11
 FROM visitor_spans
 WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_10
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 0)) AS lead_at, deals.opened_at AS opportunity_at, 0 AS is_gone
 FROM concerned_deals
 JOIN deals ON deals.site_id = :site_id AND deals.space = concerned_deals.space AND deals.deal_id = concerned_deals.deal_id
-WHERE concerned_deals.site_id = :site_id AND deals.outcome = 'won' AND (:customer_space = '' OR deals.space = :customer_space)) AS of_deals;
+WHERE concerned_deals.site_id = :site_id AND deals.ignored_because IS NULL AND deals.outcome = 'won' AND (:customer_space = '' OR deals.space = :customer_space)) AS of_deals;
 
 DELETE
 FROM concerned_conversions

@@ -151,6 +151,10 @@ DELETE
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id;
 
+DELETE
+FROM enqueued_activities
+WHERE enqueued_activities.site_id = :site_id;
+
 INSERT INTO enqueued_spans (site_id, visitor_id)
 SELECT DISTINCT anon_1.site_id, anon_1.visitor_id
 FROM (SELECT sightings.site_id AS site_id, sightings.visitor_id AS visitor_id
@@ -291,6 +295,16 @@ JOIN staged_key_people ON staged_key_people.site_id = :site_id AND staged_key_pe
 WHERE staged_key_people.is_gone IS 0) AS people) AS anon_1
 WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_activities (site_id, space, activity_id)
+SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.activity_id
+FROM (SELECT activities.site_id AS site_id, activities.space AS space, activities.activity_id AS activity_id
+FROM (SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS changed
+JOIN link_keys ON link_keys.site_id = :site_id AND link_keys.key_id = changed.key_id
+JOIN activities ON activities.site_id = :site_id AND activities.link_id = link_keys.link_id) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, space, activity_id) DO NOTHING;
+
 INSERT INTO spans_queue (site_id, visitor_id, received_at)
 SELECT enqueued_spans.site_id, enqueued_spans.visitor_id, :received_at AS anon_1
 FROM enqueued_spans
@@ -310,6 +324,11 @@ INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at AS anon_1
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id;
+
+INSERT INTO activities_queue (site_id, space, activity_id, received_at)
+SELECT enqueued_activities.site_id, enqueued_activities.space, enqueued_activities.activity_id, :received_at AS anon_1
+FROM enqueued_activities
+WHERE enqueued_activities.site_id = :site_id;
 
 INSERT INTO latest_runs (site_id, run_id, kept_since) VALUES (:site_id, :run_id, :kept_since) ON CONFLICT (site_id) DO UPDATE SET run_id = max(latest_runs.run_id + 1, excluded.run_id) RETURNING run_id;
 
