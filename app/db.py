@@ -280,6 +280,14 @@ def upsert(is_sqlite: bool, target: Table, rows: Select[Any], columns: list[str]
     return construct.on_conflict_do_update(index_elements=keys, set_=others)
 
 
+def replace_rows(is_sqlite: bool, target: Table) -> Insert:
+    """INSERT … ON CONFLICT (primary key) DO UPDATE every other column, for rows given as parameters."""
+    construct = (sqlite.insert if is_sqlite else postgresql.insert)(target)
+    keys = [c.name for c in target.primary_key.columns]
+    others = {c.name: construct.excluded[c.name] for c in target.columns if not c.primary_key}
+    return construct.on_conflict_do_update(index_elements=keys, set_=others)
+
+
 def insert_new(is_sqlite: bool, target: Table) -> Insert:
     """INSERT … ON CONFLICT DO NOTHING, for rows given as parameters."""
     return (sqlite.insert if is_sqlite else postgresql.insert)(target).on_conflict_do_nothing()

@@ -24,6 +24,8 @@ from app.body_limit import BodyLimit
 from app.collect import endpoints as events
 from app.collect import quarantine, snippet
 from app.crm import endpoints as webhooks
+from app.crm.calls import Calls
+from app.crm.running import calling
 from app.db import Database
 from app.errors import BadRequest, Problem, Unavailable, Unprocessable
 from app.identity import endpoints as identity
@@ -128,6 +130,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await until_stopped.enter_async_context(_purging(database, settings))
         app.state.log = Log(database)
         await app.state.log.start()
+        if app.state.run_pipeline:
+            calls = Calls.configured(database, app.state.log, app.state.directory, settings)
+            await until_stopped.enter_async_context(calling(calls))
         # The first to stop: whoever still waits for an answer gets it before anything else ends.
         until_stopped.push_async_callback(app.state.log.stop)
         yield

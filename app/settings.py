@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(None, min_length=16, description="Secret key of the site `default`, with every scope, made at first start.")
     public_url: str | None = Field(None, description="The address that others call, if a proxy stands before the service: `https://loop.example.com`.")
     allow_private_addresses: bool = Field(False, description="Let the service call private addresses (a CRM in the same network).")
+    poll_minutes: float = Field(10, gt=0, le=10_080, description="Minutes between two rounds in which a CRM is asked what changed, for connections with an API token.")
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
     trusted_proxies: str = Field("127.0.0.1", description="Addresses of proxies whose `X-Forwarded-For` is believed, with commas; `*` for any.")
     max_event_bytes: int = Field(32 * 1024, gt=0, description="Largest single event, in bytes after decompression.")

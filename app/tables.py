@@ -631,6 +631,18 @@ crm_polls = _table(
     _at("finished_at", "When a round was last read to its end.", null=True),
 )
 
+crm_pauses = _table(
+    "crm_pauses",
+    "Calls of a connection's API that are not made for a while: it asked for a pause, it is down, or it denies.",
+    _site(),
+    _id("connection_id", "The connection."),
+    _id("kind", "Fetches of one kind of record; empty: every call."),
+    _at("paused_until", "When to call again."),
+    _int("tries", "How often in a row it has failed."),
+    _text("reason", "Why, in words."),
+    _at("paused_at", "When the pause began."),
+)
+
 notices = _table(
     "notices",
     "What endpoints are told: once each, whatever is computed anew.",

@@ -13,15 +13,19 @@ from rich.console import Console
 
 from app.commands.running import make_first_site
 from app.commands.terminal import fail, progress_console, say
+from app.crm.calls import Calls
+from app.crm.running import calling
 from app.db import Database
 from app.demo.delivery import Refused
 from app.demo.run import Screen, run_demo
+from app.log import Log
 from app.logs import configure_logs
 from app.main import create_app
 from app.migrate import migrate
 from app.pipeline import run_worker
 from app.server import Server, listen, url_of
-from app.settings import settings
+from app.settings import Settings, settings
+from app.sites.directory import Directory
 
 _WIDTH_ON_PAPER = 120
 
@@ -60,11 +64,22 @@ def work_until_stopped() -> None:
         say("The pipeline runs; Ctrl-C ends it.")
         database = Database(configured.database_url)
         try:
-            await run_worker(database, stop)
+            await _work(database, configured, stop)
         finally:
             await database.dispose()
 
     uvloop.run(work())
+
+
+async def _work(database: Database, configured: Settings, stop: asyncio.Event) -> None:
+    """Compute, and call CRMs."""
+    log = Log(database)
+    await log.start()
+    try:
+        async with calling(Calls.configured(database, log, Directory(database), configured)):
+            await run_worker(database, stop)
+    finally:
+        await log.stop()
 
 
 def demonstrate(port: int, *, once: bool) -> None:

@@ -179,7 +179,7 @@ async def find_connection(connection: AsyncConnection, connection_id: str) -> Co
     if not _ID.match(connection_id):
         return None
     row = (await connection.execute(connections_named(), {"connection_id": connection_id})).one_or_none()
-    found = None if row is None else _read(row)
+    found = None if row is None else read_connection(row)
     return found if found is not None and found.secrets else None
 
 
@@ -197,7 +197,7 @@ async def load_connections(connection: AsyncConnection, site_id: str) -> list[Co
 
 
 async def _with_ended(connection: AsyncConnection, site_id: str) -> list[Connection]:
-    return [_read(row) for row in await connection.execute(connections_of_site(), {"of_site": site_id})]
+    return [read_connection(row) for row in await connection.execute(connections_of_site(), {"of_site": site_id})]
 
 
 # ---------------------------------------------------------------- changing
@@ -315,7 +315,8 @@ def _row(made: Connection) -> dict[str, Any]:
     }
 
 
-def _read(row: Row[Any]) -> Connection:
+def read_connection(row: Row[Any]) -> Connection:
+    """A connection from its row, with whatever else stands in it."""
     fields = ConnectionFields(
         provider=row.provider,
         api_token=row.api_token,

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "ddec4d45"
+revision = "973a8a61"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1072,6 +1072,28 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.BigInteger(), nullable=True, comment="When a round was last read to its end. UTC microseconds."),
         sa.PrimaryKeyConstraint("site_id", "connection_id", "kind", name=op.f("pk_crm_polls")),
         comment="How far a connection has been read by asking: a row a kind of record.",
+    )
+    op.create_table(
+        "crm_pauses",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("connection_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The connection."),
+        sa.Column(
+            "kind",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Fetches of one kind of record; empty: every call.",
+        ),
+        sa.Column("paused_until", sa.BigInteger(), nullable=False, comment="When to call again. UTC microseconds."),
+        sa.Column("tries", sa.BigInteger(), nullable=False, comment="How often in a row it has failed."),
+        sa.Column("reason", sa.Text(), nullable=False, comment="Why, in words."),
+        sa.Column("paused_at", sa.BigInteger(), nullable=False, comment="When the pause began. UTC microseconds."),
+        sa.PrimaryKeyConstraint("site_id", "connection_id", "kind", name=op.f("pk_crm_pauses")),
+        comment="Calls of a connection's API that are not made for a while: it asked for a pause, it is down, or it denies.",
     )
     op.create_table(
         "notices",
@@ -3660,6 +3682,7 @@ def downgrade() -> None:
     op.drop_table("touches_queue")
     op.drop_table("labels_queue")
     op.drop_table("notices")
+    op.drop_table("crm_pauses")
     op.drop_table("crm_polls")
     op.drop_table("crm_fetches")
     op.drop_table("drops")

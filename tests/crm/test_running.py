@@ -1,0 +1,193 @@
+"""The calls of a running service: a CRM that is down for an hour, and a service that is killed and started again meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from app import tables
+from app.crm.running import calling
+from app.db import Database, micros
+from tests.crm.conftest import Crm
+from tests.crm.made_up import SECRET, STAND_IN, TOKEN, MadeUpCrm
+from tests.world import SECRET_KEY, WRITE_KEY
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+ADMIN = {"Authorization": f"Bearer {SECRET_KEY}"}
+
+
+async def until(condition: Any, what: str, seconds: float = 60) -> None:
+    """Waits for something to hold."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"never: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def test_the_service_fetches_and_asks_by_itself(made_up: Crm) -> None:
+    at = tables.to_micros(made_up.clock())
+    for number in range(5):
+        made_up.server.put("deals", str(number), at, name=f"asked {number}")
+    made_up.server.put("deals", "named", at - 400 * 86_400_000_000, name="named")
+    async with calling(made_up.calls):
+        await made_up.told("named")
+
+        async def has_all() -> bool:
+            return len(await made_up.names()) == 6
+
+        await until(has_all, "all deals are stored")
+    assert len(made_up.server.fetched()) == 1
+
+
+async def test_nobody_is_called_without_a_token(made_up: Crm) -> None:
+    async with made_up.calls.database.write() as connection:
+        await connection.execute(update(tables.connections).values(api_token=None))
+    async with calling(made_up.calls):
+        await made_up.told("7")
+        await asyncio.sleep(1.5)
+    assert made_up.server.asked == []
+    assert len(await made_up.waiting()) == 1
+
+
+async def test_a_connection_that_hangs_holds_up_no_other_and_not_the_end(made_up: Crm) -> None:
+    made_up.server.faults.extend([(1, {}, b"{}")] * 10)
+    await made_up.told("7")
+    async with calling(made_up.calls):
+        async def has_been_asked() -> bool:
+            return bool(made_up.server.asked)
+
+        await until(has_been_asked, "the CRM is asked")
+        began = time.monotonic()
+    assert time.monotonic() - began < 0.9
+    assert await made_up.waiting() == [("7", 0, None)]
+
+
+# ---------------------------------------------------------------- real processes
+
+
+@contextmanager
+def service(database_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`closedloop serve` that knows the made-up CRM, and its address; killed at the end."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "CLOSEDLOOP_DATABASE_URL": database_url,
+        "CLOSEDLOOP_WRITE_KEY": WRITE_KEY,
+        "CLOSEDLOOP_SECRET_KEY": SECRET_KEY,
+        "CLOSEDLOOP_ALLOW_PRIVATE_ADDRESSES": "1",
+    }
+    command = [sys.executable, "-m", "tests.crm.made_up", "serve", "--port", "0"]
+    with (
+        (folder / "stderr.log").open("a") as log,
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            ready = next(line for line in process.stdout if "Closed Loop is at" in line)
+            yield process, re.search(r"http://[\w.:]+", ready).group()
+        finally:
+            process.kill()
+
+
+class Outage:
+    """A CRM that is down, while webhooks come in and time passes."""
+
+    def __init__(self, server: MadeUpCrm, database: Database) -> None:
+        self.server = server
+        self.database = database
+        self.told = 0
+
+    async def webhooks(self, url: str, number: int) -> None:
+        """Deals changed: each named by two notices."""
+        async with httpx.AsyncClient(base_url=url, headers={"X-Secret": SECRET}, trust_env=False) as client:
+            for _ in range(number):
+                deal, self.told = f"deal-{self.told:03}", self.told + 1
+                self.server.put("deals", deal, tables.to_micros(datetime.now(UTC)) - 500 * 86_400_000_000, name=deal)
+                changes = [{"id": f"{deal}/{part}", "kind": "deals", "record": deal} for part in "ab"]
+                answer = await client.post("/v1/webhooks/crm", content=json.dumps({"changes": changes}))
+                assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
+
+    async def pass_time(self, minutes: float) -> None:
+        """So much later: whatever waits for a moment waits that much less."""
+        by = int(minutes * 60_000_000)
+        async with self.database.write() as connection:
+            for column in (tables.crm_fetches.c.next_try_at, tables.crm_polls.c.next_try_at, tables.crm_pauses.c.paused_until):
+                earlier = func.max if self.database.is_sqlite else func.greatest
+                await connection.execute(update(column.table).values({column.name: earlier(micros(column) - by, 0)}))
+
+    async def is_asked_again(self) -> None:
+        before = len(self.server.asked)
+
+        async def asked() -> bool:
+            return len(self.server.asked) > before
+
+        await until(asked, "the CRM is asked again")
+
+    async def waiting(self) -> int:
+        async with self.database.read() as connection:
+            return int(await connection.scalar(select(func.count()).select_from(tables.crm_fetches)) or 0)
+
+    async def names(self) -> list[str]:
+        field = tables.deal_fields.c
+        async with self.database.read() as connection:
+            return sorted((await connection.scalars(select(field.value).where(field.field == "name"))).all())
+
+
+async def test_an_hour_without_the_crm_and_a_restart_lose_nothing(database: Database, database_url: str, server: MadeUpCrm, tmp_path: Path) -> None:
+    outage = Outage(server, database)
+    server.is_down = True
+    with service(database_url, tmp_path) as (process, url):
+        connection = {"id": "crm", "provider": STAND_IN, "secret": SECRET, "api_token": TOKEN, "api_base_url": server.url}
+        async with httpx.AsyncClient(base_url=url, headers=ADMIN, trust_env=False) as admin:
+            assert (await admin.post("/v1/connections", json=connection)).status_code == 201
+        await outage.webhooks(url, 15)
+        await outage.is_asked_again()
+        for _ in range(2):
+            await outage.pass_time(minutes=10)
+            await outage.is_asked_again()
+        await outage.webhooks(url, 10)
+        # It dies while it asks: nobody gives back what it had taken.
+        server.is_down = False
+        server.faults.append((1, {}, b"{}"))
+        await outage.pass_time(minutes=10)
+        await outage.is_asked_again()
+        process.kill()
+        server.is_down = True
+    assert await outage.waiting() == 50
+    with service(database_url, tmp_path) as (process, url):
+        await outage.webhooks(url, 5)
+        for _ in range(3):
+            await outage.pass_time(minutes=10)
+            await outage.is_asked_again()
+        assert await outage.waiting() == 60
+        server.is_down = False
+
+        async def is_all_there() -> bool:
+            await outage.pass_time(minutes=10)
+            return await outage.waiting() == 0
+
+        await until(is_all_there, "everything is fetched")
+        process.terminate()
+        assert process.wait(60) == 0
+    assert await outage.names() == [f"deal-{number:03}" for number in range(30)]
+    logged = (tmp_path / "stderr.log").read_text()
+    assert "Traceback" not in logged
+    assert TOKEN not in logged
+    assert SECRET not in logged
