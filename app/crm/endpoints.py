@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
+from app.collect.fields import MicrosOrDay
 from app.collect.quarantine import READERS
 from app.collect.schemas import Accepted, Rejected
 from app.crm.facts import DOOR, facts_of, not_understood, replay_webhook
 from app.crm.messages import TYPES
 from app.crm.providers import Delivery, NotUnderstood, Provider
 from app.crm.registry import PROVIDERS
+from app.crm.waiting import read_again
 from app.errors import BadRequest, NotFound, Unauthorized
 from app.log import Refused
-from app.sites.connections import Connection, find_connection
+from app.sites.authorisation import administered
+from app.sites.connections import Connection, find_connection, load_connection
+from app.sites.settings import Name
 from app.sites.site import Site
+from app.tables import from_micros
 
 router = APIRouter(tags=["crm"])
+
+OfSite = Annotated[Site, Depends(administered)]
 
 READERS[DOOR] = replay_webhook
 # Read as bytes, because that is what is signed; so the schema is told to the documentation by hand.
@@ -55,6 +64,25 @@ async def receive(request: Request, connection_id: str) -> Any:
     accepted = await _take(request, site, sender, provider, delivery)
     # Whoever wants an answer of its own repeats what has none, so it gets that one whatever became of the parts.
     return accepted if provider.answer is None else Response(provider.answer, 200, media_type=provider.answer_type)
+
+
+class Sync(BaseModel):
+    """What to ask a CRM for again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    since: MicrosOrDay | None = Field(None, description="Everything that changed since then; absent: what is new.")
+    kinds: list[Name] | None = Field(None, max_length=20, description="`contacts`, `deals`, …; absent: all that the provider knows.")
+
+
+@router.post("/v1/connections/{connection_id}/sync", status_code=202, tags=["administration"])
+async def sync(request: Request, connection_id: str, wanted: Sync, site: OfSite) -> dict[str, Any]:
+    """Ask the CRM again, page by page. What is known already changes nothing; `/v1/status` says how far it is."""
+    since = None if wanted.since is None else from_micros(wanted.since)
+    async with request.app.state.database.write() as connection:
+        sender = await load_connection(connection, site.site_id, connection_id)
+        kinds = await read_again(connection, sender, wanted.kinds, since, datetime.now(UTC))
+    return {"id": connection_id, "kinds": kinds, "since": since}
 
 
 async def _delivery(request: Request) -> Delivery:

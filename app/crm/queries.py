@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Delete, Select, Update, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Delete,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from app import tables
 
@@ -18,6 +33,11 @@ _ENDED = "[]"
 def of_connection(table: Any) -> ColumnElement[bool]:
     """Rows of the connection. Index: a primary key that begins with (`site_id`, `connection_id`)."""
     return and_(table.c.site_id == bindparam("of_site"), table.c.connection_id == bindparam("of_connection"))
+
+
+def _of_site(table: Any) -> ColumnElement[bool]:
+    mine: ColumnElement[bool] = table.c.site_id == bindparam("of_site")
+    return mine
 
 
 def _moment(name: str) -> BindParameter[Any]:
@@ -136,9 +156,15 @@ def leased_poll() -> Update:
     return update(_polls).where(of_connection(_polls), is_ours)
 
 
+def poll_at_once() -> Update:
+    """The kinds `:kinds` are asked for now, from where they are."""
+    named = _polls.c.kind.in_(bindparam("kinds", expanding=True))
+    return update(_polls).where(of_connection(_polls), named).values(next_try_at=_moment("now"))
+
+
 def begin_polls_anew() -> Update:
     """The kinds `:kinds` are read again from `:since_at`, from now."""
-    fresh = {"cursor": None, "began_at": None, "finished_at": None, "tries": 0, "last_error": None}
+    fresh = {"cursor": None, "began_at": None, "tries": 0, "last_error": None}
     named = _polls.c.kind.in_(bindparam("kinds", expanding=True))
     return update(_polls).where(of_connection(_polls), named).values(since=_moment("since_at"), next_try_at=_moment("now"), **fresh)
 
@@ -154,3 +180,40 @@ def pauses_of_connection() -> Select[Any]:
 def end_pauses() -> Delete:
     """Ends the pauses of the kinds `:kinds`: a call went through."""
     return delete(_pauses).where(of_connection(_pauses), _pauses.c.kind.in_(bindparam("kinds", expanding=True)))
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def fetches_by_connection() -> Select[Any]:
+    """A row a connection of the site that has something to fetch: how much, how much of it came in by `:stuck_before`, when the
+    oldest came in, and what went wrong last. Index: the primary key of `crm_fetches`.
+    """
+    fetch = _fetches.c
+    errors_first = case((fetch.last_error.is_(None), 1), else_=0)
+    place = func.row_number().over(partition_by=fetch.connection_id, order_by=(errors_first, fetch.next_try_at.desc()))
+    shown = select(fetch.connection_id, fetch.received_at, fetch.last_error, place.label("place"))
+    waiting = shown.where(_of_site(_fetches)).cte("waiting")
+    is_stuck = waiting.c.received_at <= _moment("stuck_before")
+    return select(
+        waiting.c.connection_id,
+        func.count().label("waiting"),
+        func.sum(case((is_stuck, 1), else_=0)).label("stuck"),
+        func.min(waiting.c.received_at).label("oldest_at"),
+        func.max(case((waiting.c.place == 1, waiting.c.last_error))).label("last_error"),
+    ).group_by(waiting.c.connection_id)
+
+
+def polls_of_site() -> Select[Any]:
+    """A row a connection and kind of the site. Index: the primary key."""
+    return select(_polls).where(_of_site(_polls))
+
+
+def pauses_of_site() -> Select[Any]:
+    """A row a pause of the site that is not over. Index: the primary key."""
+    return select(_pauses).where(_of_site(_pauses), _pauses.c.paused_until > _moment("now"))
+
+
+def facts_of_connection() -> Select[Any]:
+    """One row: how many facts came through the connection. Index: the primary key of `crm_facts`, by its site."""
+    return select(func.count()).select_from(tables.crm_facts).where(of_connection(tables.crm_facts))

@@ -9,6 +9,7 @@ from sqlalchemy import Select, Table, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.crm.waiting import calls_of_site
 from app.history import reach_of_history
 from app.reports.figures import as_rfc3339
 from app.reports.freshness import freshness
@@ -55,5 +56,6 @@ async def status(connection: AsyncConnection, site: Site, now: datetime) -> dict
         **counts,
         "dropped": {row.reason: int(row.count) for row in await connection.execute(drops_by_reason(), here)},
         "set_aside": {row.stage: row.count for row in await connection.execute(failures(), here)},
+        "connections": await calls_of_site(connection, site.site_id, now),
         "settings_version": site.settings_version,
     }

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
@@ -241,6 +241,7 @@ async def change_connection(
         raise Unprocessable("The provider of a connection cannot change: what arrived through it was read in its format. Make another.")
     await _write(connection, after)
     await _follow(connection, site.site_id, now)
+    await _call_at_once(connection, after, now)
     return after
 
 
@@ -252,6 +253,16 @@ async def delete_connection(connection: AsyncConnection, site: Site, connection_
     await lock_site(connection, site.site_id)
     gone = await load_connection(connection, site.site_id, connection_id)
     await _write(connection, replace(gone, secrets=()))
+    for calls in (tables.crm_fetches, tables.crm_polls, tables.crm_pauses):
+        await connection.execute(delete(calls).where(_is_named(calls)), _names(gone))
+
+
+async def _call_at_once(connection: AsyncConnection, changed: Connection, now: datetime) -> None:
+    """Whoever changes a connection may have mended what its CRM denied: its API is called without waiting."""
+    pauses, polls = tables.crm_pauses, tables.crm_polls
+    await connection.execute(delete(pauses).where(_is_named(pauses)), _names(changed))
+    failed = and_(_is_named(polls), polls.c.last_error.is_not(None))
+    await connection.execute(update(polls).where(failed).values(next_try_at=now), _names(changed))
 
 
 async def _write(connection: AsyncConnection, after: Connection) -> None:
@@ -331,10 +342,10 @@ def _names(made: Connection) -> dict[str, str]:
     return {"of_site": made.site_id, "of_connection": made.connection_id}
 
 
-def _is_named() -> ColumnElement[bool]:
-    return _of_site() & (tables.connections.c.connection_id == bindparam("of_connection"))
+def _is_named(table: Table = tables.connections) -> ColumnElement[bool]:
+    return _of_site(table) & (table.c.connection_id == bindparam("of_connection"))
 
 
-def _of_site() -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = tables.connections.c.site_id == bindparam("of_site")
+def _of_site(table: Table = tables.connections) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = table.c.site_id == bindparam("of_site")
     return condition

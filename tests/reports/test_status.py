@@ -48,6 +48,7 @@ async def test_status_counts_what_is_pending_and_since_when(client: httpx.AsyncC
         "quarantined": 0,
         "dropped": {"bot": 4},
         "set_aside": {},
+        "connections": [],
         "settings_version": 1,
         "as_of": None,
         "history_since": None,
