@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from app.commands.connections import connections
+from app.commands.crm import crm
 from app.commands.keys import keys
 from app.commands.models import models
 from app.commands.people import people
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(sites, name="sites")
 app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
+app.add_typer(crm, name="crm")
 app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")
 app.add_typer(quarantine, name="quarantine")

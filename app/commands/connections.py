@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.terminal import print_rows, say
+from app.commands.terminal import fail, print_rows, say
 
 if TYPE_CHECKING:
     from app.sites.connections import Connection
@@ -35,8 +36,15 @@ def list_connections(site: SiteOption = "default") -> None:
 def create_connection(
     connection_id: ConnectionId,
     site: SiteOption = "default",
-    provider: Annotated[str, typer.Option(help="Who sends: generic.")] = "generic",
-    secret: Annotated[str | None, typer.Option(help="Signing secret, whsec_…; made up if not given.")] = None,
+    provider: Annotated[str, typer.Option(help="Who sends: generic, hubspot, salesforce, pipedrive or stripe.")] = "generic",
+    secret: Annotated[str | None, typer.Option(help="Signing secret, as the CRM shows it; made up if not given.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="CLOSEDLOOP_CRM_TOKEN", show_envvar=True, help="API token: to fetch details, and to ask what changed.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Where its API is, if not where its provider's usually is.")] = None,
+    setting: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUE", help="A further setting, its value as JSON or a text: account_id=123. Several times.")
+    ] = [],  # noqa: B006
     won_stage: Annotated[list[str], typer.Option("--won-stage", help="A stage that means won. Several times for several.")] = [],  # noqa: B006 - typer copies it
     lost_stage: Annotated[list[str], typer.Option("--lost-stage", help="A stage that means lost.")] = [],  # noqa: B006
     no_activities: Annotated[
@@ -48,7 +56,8 @@ def create_connection(
     from app.sites import connections as stored
 
     fields = {"id": connection_id, "provider": provider, "secret": secret, "reports_activities": not no_activities}
-    stages = {"won_stages": won_stage, "lost_stages": lost_stage}
+    fields |= {"api_token": token, "api_base_url": base_url}
+    stages = {"won_stages": won_stage, "lost_stages": lost_stage, **dict(map(_setting, setting))}
 
     async def create() -> Connection:
         async with opened() as database:
@@ -58,6 +67,17 @@ def create_connection(
 
     made = run(create())
     print_rows(("connection", "path", "secret"), [(made.connection_id, f"/v1/webhooks/{made.connection_id}", made.secrets[0])])
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """(name, value) of `NAME=VALUE`; a number is a text too, because IDs are."""
+    name, is_there, value = text.partition("=")
+    if not is_there:
+        fail(f"--setting {text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value) if value[:1] in {"{", "[", "n"} else value
+    except ValueError:
+        return name, value
 
 
 @connections.command("rotate")

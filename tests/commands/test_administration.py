@@ -62,6 +62,11 @@ def test_keys(with_site: Command) -> None:
 def test_connections(with_site: Command) -> None:
     [made] = cells(with_site("connections", "create", "crm", "--won-stage", "Closed Won"))
     assert made["path"] == "/v1/webhooks/crm"
+    more = ("--provider", "hubspot", "--token", "pat-123456", "--base-url", "https://api.example", "--setting", "account_id=42", "--setting")
+    assert with_site("connections", "create", "other", *more, 'fields={"budget": "bant_budget__c"}').exit_code == 0
+    assert "pat-123456" not in with_site("connections", "list").output
+    assert with_site("connections", "create", "wrong", "--setting", "nothing").exit_code == 1
+    assert with_site("connections", "delete", "other").exit_code == 0
     [rotated] = cells(with_site("connections", "rotate", "crm"))
     assert rotated["secret"].startswith("whsec_")
     assert rotated["secret"] != made["secret"]
