@@ -39,7 +39,8 @@ def create_connection(
     provider: Annotated[str, typer.Option(help="Who sends: generic, hubspot, salesforce, pipedrive or stripe.")] = "generic",
     secret: Annotated[str | None, typer.Option(help="Signing secret, as the CRM shows it; made up if not given.")] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="CLOSEDLOOP_CRM_TOKEN", show_envvar=True, help="API token: to fetch details, and to ask what changed.")
+        str | None,
+        typer.Option(envvar="CLOSEDLOOP_CRM_TOKEN", show_envvar=True, help="API token: to fetch details, and to ask what changed."),
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Where its API is, if not where its provider's usually is.")] = None,
     setting: Annotated[

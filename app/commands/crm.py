@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -74,7 +74,7 @@ def status(site: SiteOption = "default") -> None:
     print_rows(_STATUS_COLUMNS, [row for each in run(load()) for row in _status_rows(each)])
 
 
-_STATUS_COLUMNS = ("connection", "what", "records", "waiting", "stuck", "oldest", "finished_at", "next_try_at", "trouble")
+_STATUS_COLUMNS = ("connection", "what", "records", "waiting", "stuck", "oldest", "finished", "next", "trouble")
 
 
 def _status_rows(each: dict[str, Any]) -> list[tuple[object, ...]]:
@@ -83,12 +83,18 @@ def _status_rows(each: dict[str, Any]) -> list[tuple[object, ...]]:
     name, trouble = each["id"], fetches["last_error"]
     if trouble is None and fetches["waiting"] and not each["has_api_token"]:
         trouble = "the connection has no api_token"
-    rows: list[tuple[object, ...]] = [
-        (name, "fetches", "", fetches["waiting"], fetches["stuck"], fetches["oldest_at"], "", "", trouble)
-    ]
-    rows += [(name, f"poll {p['kind']}", p["records"], "", "", "", p["finished_at"], p["next_try_at"], p["last_error"]) for p in polls]
-    rows += [(name, f"pause {p['kind'] or 'of every call'}", "", "", "", "", "", p["until"], p["reason"]) for p in paused]
+    waiting = (fetches["waiting"], fetches["stuck"], _at(fetches["oldest_at"]))
+    rows: list[tuple[object, ...]] = [(name, "fetches", "", *waiting, "", "", trouble)]
+    for poll in polls:
+        read = (poll["records"], "", "", "", _at(poll["finished_at"]), _at(poll["next_try_at"]), poll["last_error"])
+        rows.append((name, f"poll {poll['kind']}", *read))
+    rows += [(name, f"pause {each['kind'] or 'of every call'}", "", "", "", "", "", _at(each["until"]), each["reason"]) for each in paused]
     return rows
+
+
+def _at(moment: datetime | None) -> str:
+    """To the second, in UTC: a table has little room."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _day(text: str | None) -> date | None:

@@ -66,7 +66,7 @@ def test_connect_asks_what_the_stages_mean(command: Command, crm: MadeUpCrm, mon
 
     from app.cli import app
 
-    answers = "\n".join([TOKEN, "y", "3", "4,5", "9", "-", "n", "y", ""])
+    answers = f"{TOKEN}\ny\n3\n4,5\n9\n-\nn\ny\n"
     ended = CliRunner().invoke(app, ["crm", "connect", STAND_IN, "--base-url", crm.url, "--months", "3"], input=answers)
     assert ended.exit_code == 0, ended.output
     assert "numbers from 1 to 5, with commas, or -" in ended.output

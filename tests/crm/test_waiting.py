@@ -101,7 +101,7 @@ async def test_a_connection_that_ended_leaves_nothing_to_call(made_up: Crm, site
         assert await made_up.rows(select(table)) == []
 
 
-# ---------------------------------------------------------------- POST /v1/connections/{id}/sync
+# ---------------------------------------------------------------- a sync over HTTP
 
 
 async def test_a_sync_over_http_reads_all_again_and_changes_nothing(made_up: Crm, client: httpx.AsyncClient) -> None:
