@@ -117,6 +117,7 @@ EXEMPT: dict[str, str] = {
     "crm_statements": "what a CRM said of deals: the company's books",
     "crm_fetches": "records of a CRM that wait to be fetched, and go once they were",
     "crm_polls": "how far a CRM was read",
+    "crm_pauses": "why a CRM is not called for a while",
     "notices": "what endpoints are told of, and goes some time after they were",
     "drops": "counts",
     "labels_queue": "origins and forms",
