@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import SOCK_STREAM, gaierror
 from typing import Any
@@ -45,14 +46,20 @@ def outgoing_client(*, allow_private: bool, seconds: float = 30.0, follow_redire
     )
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust; read once, because it takes longer than many a call."""
+    return httpx.create_ssl_context()
+
+
 class _CheckedTransport(httpx.AsyncHTTPTransport):
     """The ordinary transport, over connections that are checked as they begin: each redirect's too."""
 
     def __init__(self, *, allow_private: bool) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=_certificates(), trust_env=False)
         if not allow_private:
             self._pool = httpcore.AsyncConnectionPool(
-                ssl_context=ssl.create_default_context(),
+                ssl_context=_certificates(),
                 max_connections=20,
                 max_keepalive_connections=5,
                 keepalive_expiry=5.0,

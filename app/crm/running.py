@@ -47,12 +47,13 @@ async def run_calls(calls: Calls, stop: asyncio.Event) -> None:
     What is under way then is given back, to be taken up at once by whoever runs next.
     """
     at_work: dict[str, asyncio.Task[None]] = {}
+    turns: dict[str, int] = {}
     stopped = asyncio.create_task(stop.wait(), name="crm stop")
     wait = _IDLE_SECONDS
     try:
         while not stop.is_set():
             try:
-                await _begin(calls, at_work)
+                await _begin(calls, at_work, turns)
                 wait = _IDLE_SECONDS
             except Exception as error:  # noqa: BLE001  whatever it was, the loop must come back
                 log.warning("calls to CRMs start over", error=in_words(error), wait_seconds=wait)
@@ -67,11 +68,12 @@ async def run_calls(calls: Calls, stop: asyncio.Event) -> None:
         await asyncio.gather(stopped, *at_work.values(), return_exceptions=True)
 
 
-async def _begin(calls: Calls, at_work: dict[str, asyncio.Task[None]]) -> None:
-    """Give each connection that is due, and at rest, a task."""
-    for due in await _all_due(calls):
+async def _begin(calls: Calls, at_work: dict[str, asyncio.Task[None]], turns: dict[str, int]) -> None:
+    """Give connections that are due, and at rest, a task: first those whose last turn is the longest ago."""
+    for due in sorted(await _all_due(calls), key=lambda due: turns.get(due.sender.connection_id, 0)):
         name = due.sender.connection_id
         if len(at_work) < _MOST_AT_ONCE and name not in at_work:
+            turns[name] = max(turns.values(), default=0) + 1
             at_work[name] = asyncio.create_task(_patiently(calls, due), name=f"crm {name}")
 
 

@@ -20,8 +20,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app import tables
+from app.crm import running
 from app.crm.running import calling
 from app.db import Database, micros
+from app.sites.connections import create_connection
+from app.sites.site import Site
 from tests.crm.conftest import Crm
 from tests.crm.made_up import SECRET, STAND_IN, TOKEN, MadeUpCrm
 from tests.world import SECRET_KEY, WRITE_KEY
@@ -76,6 +79,28 @@ async def test_a_connection_that_hangs_holds_up_no_other_and_not_the_end(made_up
         began = time.monotonic()
     assert time.monotonic() - began < 0.9
     assert await made_up.waiting() == [("7", 0, None)]
+
+
+async def test_many_connections_each_get_their_turn(made_up: Crm, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the first of them always have more to do, and only some are called at a time."""
+    monkeypatch.setattr(running, "_MOST_AT_ONCE", 2)
+    monkeypatch.setattr(running, "_STEPS", 1)
+    made_up.server.page_size = 1
+    for number in range(30):
+        made_up.server.put("deals", f"{number:02}", tables.to_micros(made_up.clock()), name=str(number))
+    fields = {"provider": STAND_IN, "secret": SECRET, "api_token": TOKEN, "api_base_url": made_up.server.url}
+    async with made_up.calls.database.write() as connection:
+        for name in ("b", "c", "d", "z"):
+            await create_connection(connection, site, {**fields, "id": name}, made_up.clock())
+
+    async def has_begun() -> bool:
+        polls = await made_up.rows(select(tables.crm_polls.c.connection_id).where(tables.crm_polls.c.records > 0).distinct())
+        return len(polls) == 5
+
+    async with calling(made_up.calls):
+        await until(has_begun, "every connection has read something")
+    unfinished = await made_up.rows(select(tables.crm_polls.c.kind).where(tables.crm_polls.c.finished_at.is_(None)))
+    assert len(unfinished) >= 4, "none was read to its end before the last began"
 
 
 # ---------------------------------------------------------------- real processes
