@@ -74,9 +74,10 @@ def _turns() -> CTE:
 
     A turn reopens the deal if it is `reopened`, or a win that overrules a loss: adjustments before it are of an
     earlier close. `last_place`, `reopening_place` say which of the deal's turns are the last of all and of those.
+    Every deal begins open, so a CRM that says of each deal how it stands may say of an open one that it was reopened.
     """
     outcome = _outcomes().c
-    before = func.lag(outcome.change).over(**_in_order(outcome)).label("change_before")
+    before = func.lag(outcome.change, 1, literal("reopened")).over(**_in_order(outcome)).label("change_before")
     row = select(*outcome, before).cte("outcomes_compared").c
     reopens = or_(row.change == "reopened", and_(row.change == "won", row.change_before == "lost"))
     turned = (

@@ -51,6 +51,10 @@ FOLDS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "a repeated win moves nothing": ([said("a", 1, "won"), said("b", 2, "won"), said("c", 3, "won")], {**WON, "won_at": at(1)}),
     "lost, and since when": ([said("a", 1), said("b", 2, "lost", lost_reason="price")], {**LOST, "lost_at": at(2), "lost_reason": "price"}),
     "reopened is open": ([said("a", 1, "won"), said("b", 2, "reopened")], {**OPEN, "won_at": None}),
+    "an open deal that is said to be reopened has only been open all along": (
+        [said("a", 1, amount=90_000), said("b", 2, "adjusted", by=-10_000), said("c", 3, "reopened")],
+        {**OPEN, "amount_minor": 800},
+    ),
     "won again counts from the latest win": (
         [said("a", 1, "won"), said("b", 2, "reopened"), said("c", 3, "won"), said("d", 4, "won")],
         {**WON, "won_at": at(3), "opened_at": at(1)},

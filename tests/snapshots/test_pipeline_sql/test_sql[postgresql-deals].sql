@@ -73,7 +73,7 @@ outcomes AS
 FROM outcomes_judged
 WHERE outcomes_judged.change IS NOT NULL),
 outcomes_compared AS
-(SELECT outcomes.space AS space, outcomes.deal_id AS deal_id, outcomes.occurred_at AS occurred_at, outcomes.fact_id AS fact_id, outcomes.way AS way, outcomes.change AS change, lag(outcomes.change) OVER (PARTITION BY outcomes.space, outcomes.deal_id
+(SELECT outcomes.space AS space, outcomes.deal_id AS deal_id, outcomes.occurred_at AS occurred_at, outcomes.fact_id AS fact_id, outcomes.way AS way, outcomes.change AS change, lag(outcomes.change, 1::INTEGER, 'reopened'::VARCHAR) OVER (PARTITION BY outcomes.space, outcomes.deal_id
 ORDER BY outcomes.occurred_at, outcomes.fact_id, outcomes.way) AS change_before
 FROM outcomes),
 outcomes_turned AS
