@@ -63,7 +63,8 @@ async def receive(request: Request, connection_id: str) -> Any:
     site = await request.app.state.directory.site(sender.site_id)
     accepted = await _take(request, site, sender, provider, delivery)
     # Whoever wants an answer of its own repeats what has none, so it gets that one whatever became of the parts.
-    return accepted if provider.answer is None else Response(provider.answer, 200, media_type=provider.answer_type)
+    answer = provider.answer(delivery)
+    return accepted if answer is None else Response(answer, 200, media_type=provider.answer_type)
 
 
 class Sync(BaseModel):

@@ -121,7 +121,7 @@ class Provider:
     """What a delivery says. NotUnderstood if nothing of it can be read. What is bad in a part of it, the log refuses alone."""
     title: str = ""
     """How people write its name; empty: as it is."""
-    answer: str | None = None
+    answer: Callable[[Delivery], str | None] = lambda delivery: None
     """Body of the answer to what was taken, where the CRM asks for one of its own; None: JSON that counts it."""
     answer_type: str = "application/json"
     kept_headers: tuple[str, ...] = ()
@@ -132,6 +132,9 @@ class Provider:
     """Where its API is, unless the connection says otherwise."""
     authorisation: Callable[[str], Mapping[str, str]] = lambda token: {"Authorization": f"Bearer {token}"}
     """Headers that carry an API token."""
+    token_request: Callable[[str], tuple[str, Mapping[str, str]] | None] = lambda token: None
+    """Path and form of the call that exchanges what the connection has for an access token, which OAuth answers as
+    `access_token`; None: it is one."""
     fetches: tuple[str, ...] = ()
     """Kinds of records that `fetch` knows."""
     most_fetched: int = 100
