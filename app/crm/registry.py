@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.crm import generic
+from app.crm import generic, salesforce
 from app.crm.providers import Provider
 
-PROVIDERS: dict[str, Provider] = {each.name: each for each in (generic.PROVIDER,)}
+PROVIDERS: dict[str, Provider] = {each.name: each for each in (generic.PROVIDER, salesforce.PROVIDER)}
