@@ -243,7 +243,7 @@ async def _read_with_bars(calls: Calls, sender: Connection, before: dict[str, An
                         if seconds > _LONGEST_PAUSE_SECONDS:
                             return reasons
                         await asyncio.sleep(min(max(seconds, 0.2), 5.0))
-        except (Failed, Denied) as error:
+        except (Throttled, Failed, Denied) as error:
             return [error.reason]
 
 

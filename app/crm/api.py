@@ -84,6 +84,23 @@ class Api:
         """`POST`, of what only reads (a search, a batch of IDs). None for an empty answer. Errors as those of `get`."""
         return await self._call("POST", path, json=json)
 
+    async def access_token(self, request: tuple[str, Mapping[str, str]] | None) -> str:
+        """What opens the API: the token as it is, or what OAuth gives for it by this (path, form). Errors as those of `get`."""
+        if request is None:
+            return self._token
+        path, form = request
+        try:
+            answer = await self._call("POST", path, data=form)
+        except (Failed, Missing) as error:
+            if isinstance(error, Failed) and error.is_outage:
+                raise
+            # OAuth answers 400 to whom it does not know, and not 401.
+            raise Denied(f"{self._title} gives no access token: {error.reason}") from error
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str):
+            raise Failed(f"{self._title} answered without an access token", is_outage=True)
+        return token
+
     async def _call(self, method: str, path: str, **asked: Any) -> Any:
         if not path.startswith("/"):
             # An address of its own could lead the token elsewhere.
@@ -179,10 +196,12 @@ async def api_of(sender: Connection, provider: Provider, *, allow_private: bool,
         raise Failed(f"The connection needs an api_base_url: where {title} is", is_outage=True)
     if not (token.isascii() and token.isprintable()):
         raise Denied(f"This is no token of {title}: it has letters that no token has")
-    headers = {"Accept": "application/json", "User-Agent": "closedloop", **provider.authorisation(token)}
+    headers = {"Accept": "application/json", "User-Agent": "closedloop"}
     try:
         http = outgoing_client(allow_private=allow_private, seconds=seconds, base_url=base_url, headers=headers)
     except httpx.InvalidURL:
         raise Failed("The connection's api_base_url is no address", is_outage=True) from None
     async with http:
-        yield Api(http, title=title, token=token)
+        api = Api(http, title=title, token=token)
+        http.headers.update(provider.authorisation(await api.access_token(provider.token_request(token))))
+        yield api

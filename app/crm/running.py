@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from app.crm import queries
-from app.crm.api import Denied, Failed, api_of
+from app.crm.api import Denied, Failed, Throttled, api_of
 from app.crm.calls import Calls, pause_after
 from app.crm.fetching import fetch_batch
 from app.crm.polling import FIRST_MONTHS, begin_polls, months_before, poll_page
@@ -121,7 +121,7 @@ async def call_connection(calls: Calls, due: _Due) -> bool:
                 if not (has_fetched or has_read):
                     break
                 steps += 1
-    except (Failed, Denied) as error:
+    except (Throttled, Failed, Denied) as error:
         # There is no address to call, or nothing to be let in with.
         async with calls.database.write() as connection:
             await pause_after(connection, sender, "", error, calls.clock())

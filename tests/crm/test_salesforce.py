@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from app import tables
 from app.crm.api import Api, Denied, Failed, Throttled, api_of
-from app.crm.facts import facts_of
+from app.crm.calls import Calls
+from app.crm.fetching import fetch_batch
 from app.crm.messages import Said
+from app.crm.polling import begin_anew, poll_page
 from app.crm.salesforce import PROVIDER, quoted
 from app.crm.salesforce_records import SAID, Org, full_id, is_record_id
 from app.db import Database
 from app.pipeline import run_until_idle
-from app.sites.connections import Connection, ConnectionFields, ConnectionSettings, PipelineSettings
+from app.sites.connections import Connection, ConnectionFields, ConnectionSettings, PipelineSettings, load_connection
 from app.tables import to_micros
 from tests.crm.fake_salesforce import CLIENT, CLIENT_SECRET, ORGANIZATION, TOKEN, Organization, notification, outbound_message, serving
 from tests.rows import assert_rows
@@ -792,28 +795,49 @@ async def test_the_journey_of_a_lead_goes_on_as_that_of_its_contact(database: Da
     assert await credit(client, database) == [("Paid Search", 1, "10.00")]
 
 
+async def calls_of(application: FastAPI, database: Database) -> tuple[Calls, Connection]:
+    """What calls Salesforce, and the connection as it is stored."""
+    async with database.read() as read:
+        stored = await load_connection(read, "default", "crm")
+    return Calls(
+        database, application.state.log, application.state.directory, allow_private=True, providers={"salesforce": PROVIDER}
+    ), stored
+
+
 async def test_from_the_first_click_to_the_deal_by_polling_alone(
-    database: Database, client: httpx.AsyncClient, api: Api, address: str
+    database: Database, client: httpx.AsyncClient, application: FastAPI, address: str
 ) -> None:
-    await connect(client, api_token=TOKEN, api_base_url=address)
+    await connect(client, api_token=f"{CLIENT}:{CLIENT_SECRET}", api_base_url=address)
     await browse(client)
-    connection = sender(address)
-    for _ in range(2):
-        for kind in PROVIDER.polls:
-            await store(client, await polled(api, connection, kind), connection)
+    calls, stored = await calls_of(application, database)
+    for is_new in (True, False):
+        now = datetime.now(UTC)
+        async with database.write() as connection:
+            await begin_anew(connection, stored, PROVIDER.polls, datetime(2026, 1, 1, tzinfo=UTC), now)
+        async with api_of(stored, PROVIDER, allow_private=True) as opened:
+            pages = []
+            while page := await poll_page(calls, stored, PROVIDER, opened):
+                pages.append(page)
+        assert {page.kind for page in pages if page.is_last} == set(PROVIDER.polls)
+        assert (sum(page.stored for page in pages) > 0) is is_new
     assert await credit(client, database) == [("Paid Search", 1, "120000.00")]
     async with database.read() as read:
         deal = (await read.execute(select(tables.deals))).one()
+        assert await read.scalar(select(func.count()).select_from(tables.quarantine)) == 0
     # Not when it was edited last, but when its history says that it was signed.
     assert (deal.outcome, deal.won_at, deal.owner) == ("won", datetime(2026, 3, 4, 9, tzinfo=UTC), "Kim")
 
 
-async def store(client: httpx.AsyncClient, said: Sequence[Said], connection: Connection) -> None:
-    """What a poll found, as facts of the log."""
-    from app.crm.providers import Read
-
-    application = client._transport.app  # type: ignore[attr-defined]
-    site = await application.state.directory.site("default")
-    facts, quarantined = facts_of(site, connection, Read(said=tuple(said)), to_micros(datetime.now(UTC)))
-    assert quarantined == []
-    await application.state.log.append(facts)
+async def test_what_a_message_left_out_is_fetched(
+    database: Database, client: httpx.AsyncClient, application: FastAPI, address: str
+) -> None:
+    await connect(client, api_token=TOKEN, api_base_url=address)
+    await browse(client)
+    await send(client, outbound_message(notification(1, "Opportunity", Id=DEAL, StageName="Signed"), notification(2, "Task", Id=CALL)))
+    calls, stored = await calls_of(application, database)
+    async with api_of(stored, PROVIDER, allow_private=True) as opened:
+        while await fetch_batch(calls, stored, PROVIDER, opened):
+            pass
+    await assert_rows(database, tables.crm_fetches, ["kind"], [])
+    assert await credit(client, database) == [("Paid Search", 1, "120000.00")]
+    await assert_rows(database, tables.sales_activities, ["activity_id", "kind", "told_by"], [[CALL, "call", "Kim"]])
