@@ -107,8 +107,8 @@ async def test_many_connections_each_get_their_turn(made_up: Crm, site: Site, mo
 
 
 @contextmanager
-def service(database_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`closedloop serve` that knows the made-up CRM, and its address; killed at the end."""
+def process(database_url: str, folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A `closedloop` that knows the made-up CRM, and the line that says it is ready; killed at the end."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -118,17 +118,23 @@ def service(database_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[
         "CLOSEDLOOP_SECRET_KEY": SECRET_KEY,
         "CLOSEDLOOP_ALLOW_PRIVATE_ADDRESSES": "1",
     }
-    command = [sys.executable, "-m", "tests.crm.made_up", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "tests.crm.made_up", *arguments]
     with (
         (folder / "stderr.log").open("a") as log,
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as started,
     ):
-        assert process.stdout is not None
+        assert started.stdout is not None
         try:
-            ready = next(line for line in process.stdout if "Closed Loop is at" in line)
-            yield process, re.search(r"http://[\w.:]+", ready).group()
+            yield started, next(line for line in started.stdout if "Closed Loop is at" in line or "pipeline runs" in line)
         finally:
-            process.kill()
+            started.kill()
+
+
+@contextmanager
+def service(database_url: str, folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`closedloop serve`, and its address."""
+    with process(database_url, folder, "serve", "--port", "0", *options) as (started, ready):
+        yield started, re.search(r"http://[\w.:]+", ready).group()
 
 
 class Outage:
@@ -158,16 +164,27 @@ class Outage:
                 await connection.execute(update(column.table).values({column.name: earlier(micros(column) - by, 0)}))
 
     async def is_asked_again(self) -> None:
+        """Lets ten minutes pass, and ten more (the call before may have been under way still), until the CRM is asked."""
         before = len(self.server.asked)
 
         async def asked() -> bool:
-            return len(self.server.asked) > before
+            if len(self.server.asked) > before:
+                return True
+            await self.pass_time(minutes=10)
+            await asyncio.sleep(0.5)
+            return False
 
         await until(asked, "the CRM is asked again")
 
     async def waiting(self) -> int:
         async with self.database.read() as connection:
             return int(await connection.scalar(select(func.count()).select_from(tables.crm_fetches)) or 0)
+
+    async def shown(self, url: str) -> dict[str, Any]:
+        """What status says of the connection."""
+        async with httpx.AsyncClient(base_url=url, headers=ADMIN, trust_env=False) as client:
+            [shown] = (await client.get("/v1/status")).json()["connections"]
+            return dict(shown)
 
     async def names(self) -> list[str]:
         field = tables.deal_fields.c
@@ -176,32 +193,30 @@ class Outage:
 
 
 async def test_an_hour_without_the_crm_and_a_restart_lose_nothing(database: Database, database_url: str, server: MadeUpCrm, tmp_path: Path) -> None:
+    """It is killed while it asks; then a service that only collects, and a worker, take its place."""
     outage = Outage(server, database)
     server.is_down = True
-    with service(database_url, tmp_path) as (process, url):
+    with service(database_url, tmp_path) as (started, url):
         connection = {"id": "crm", "provider": STAND_IN, "secret": SECRET, "api_token": TOKEN, "api_base_url": server.url}
         async with httpx.AsyncClient(base_url=url, headers=ADMIN, trust_env=False) as admin:
             assert (await admin.post("/v1/connections", json=connection)).status_code == 201
         await outage.webhooks(url, 15)
-        await outage.is_asked_again()
-        for _ in range(2):
-            await outage.pass_time(minutes=10)
+        for _ in range(3):
             await outage.is_asked_again()
         await outage.webhooks(url, 10)
         # It dies while it asks: nobody gives back what it had taken.
         server.is_down = False
         server.faults.append((1, {}, b"{}"))
-        await outage.pass_time(minutes=10)
         await outage.is_asked_again()
-        process.kill()
+        started.kill()
         server.is_down = True
     assert await outage.waiting() == 50
-    with service(database_url, tmp_path) as (process, url):
+    with service(database_url, tmp_path, "--no-pipeline") as (collecting, url), process(database_url, tmp_path, "worker") as (working, _):
         await outage.webhooks(url, 5)
         for _ in range(3):
-            await outage.pass_time(minutes=10)
             await outage.is_asked_again()
-        assert await outage.waiting() == 60
+        shown = await outage.shown(url)
+        assert (shown["fetches"]["waiting"], shown["fetches"]["last_error"]) == (60, "Made-up CRM answered 503")
         server.is_down = False
 
         async def is_all_there() -> bool:
@@ -209,8 +224,11 @@ async def test_an_hour_without_the_crm_and_a_restart_lose_nothing(database: Data
             return await outage.waiting() == 0
 
         await until(is_all_there, "everything is fetched")
-        process.terminate()
-        assert process.wait(60) == 0
+        shown = await outage.shown(url)
+        assert (shown["fetches"], shown["paused"]) == ({"waiting": 0, "stuck": 0, "oldest_at": None, "last_error": None}, [])
+        for each in (working, collecting):
+            each.terminate()
+            assert each.wait(60) == 0
     assert await outage.names() == [f"deal-{number:03}" for number in range(30)]
     logged = (tmp_path / "stderr.log").read_text()
     assert "Traceback" not in logged
