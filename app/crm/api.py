@@ -27,6 +27,11 @@ _LONGEST_WAIT_SECONDS = 24 * 3600.0
 _SPENT = ("REQUEST_LIMIT_EXCEEDED",)
 """Codes in an answer of 403 that say 'too often' and not 'you may not': Salesforce's daily limit."""
 _SPENT_SECONDS = 900.0
+_SHORTEST_SECRET = 6
+"""What is shorter (`password`'s `grant_type`, say) is no secret, and is found in many a word."""
+_exchanged: dict[tuple[str, str], str] = {}
+"""Access tokens, by the address and by what they were exchanged for: kept until one is no longer taken, or the process ends."""
+_MOST_EXCHANGED = 1_000
 
 
 class Throttled(Exception):
@@ -69,11 +74,14 @@ class Missing(Exception):
 class Api:
     """The API of one connection; a `Client` of providers."""
 
-    def __init__(self, http: httpx.AsyncClient, *, title: str, token: str) -> None:
-        """`http` has the base address and the authorisation; `title` names the CRM in errors."""
+    def __init__(self, http: httpx.AsyncClient, provider: Provider, token: str) -> None:
+        """`http` has the base address; `token` is what the connection has, to be sent or to be exchanged for what is."""
         self._http = http
-        self._title = title
+        self._title = provider.title or provider.name
+        self._authorisation = provider.authorisation
         self._token = token
+        self._exchange = provider.token_request(token)
+        self._secrets = {token, *(self._exchange[1].values() if self._exchange else ())}
 
     async def get(self, path: str, params: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()) -> Any:
         """`GET`. None for an empty answer. Throttled, Failed, Denied or Missing."""
@@ -84,27 +92,49 @@ class Api:
         """`POST`, of what only reads (a search, a batch of IDs). None for an empty answer. Errors as those of `get`."""
         return await self._call("POST", path, json=json)
 
-    async def access_token(self, request: tuple[str, Mapping[str, str]] | None) -> str:
-        """What opens the API: the token as it is, or what OAuth gives for it by this (path, form). Errors as those of `get`."""
-        if request is None:
-            return self._token
-        path, form = request
+    async def _call(self, method: str, path: str, **asked: Any) -> Any:
+        if not path.startswith("/"):
+            # An address of its own could lead the token elsewhere.
+            raise Failed(f"{self._title} names an address that is not one of its API")
+        if self._exchange is None:
+            return await self._ask(method, path, headers=self._authorisation(self._token), **asked)
         try:
-            answer = await self._call("POST", path, data=form)
+            return await self._ask(method, path, headers=self._authorisation(_exchanged.get(self._key, "")), **asked)
+        except Denied as error:
+            if not error.is_token:
+                raise
+        # It ended, as such tokens do within hours.
+        return await self._ask(method, path, headers=self._authorisation(await self._access_token()), **asked)
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return str(self._http.base_url), self._token
+
+    async def open(self) -> None:
+        """Exchange what the connection has, where its CRM wants that and it was not done. Errors as those of `get`."""
+        if self._exchange is not None and self._key not in _exchanged:
+            await self._access_token()
+
+    async def _access_token(self) -> str:
+        """What OAuth gives for what the connection has. Denied if it gives nothing."""
+        assert self._exchange is not None
+        path, form = self._exchange
+        try:
+            answer = await self._ask("POST", path, data=dict(form))
         except (Failed, Missing) as error:
             if isinstance(error, Failed) and error.is_outage:
                 raise
             # OAuth answers 400 to whom it does not know, and not 401.
             raise Denied(f"{self._title} gives no access token: {error.reason}") from error
         token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str):
-            raise Failed(f"{self._title} answered without an access token", is_outage=True)
+        if not isinstance(token, str) or not _is_sendable(token):
+            raise Failed(f"{self._title} gave no access token", is_outage=True)
+        if len(_exchanged) >= _MOST_EXCHANGED:
+            _exchanged.clear()
+        _exchanged[self._key] = token
         return token
 
-    async def _call(self, method: str, path: str, **asked: Any) -> Any:
-        if not path.startswith("/"):
-            # An address of its own could lead the token elsewhere.
-            raise Failed(f"{self._title} names an address that is not one of its API")
+    async def _ask(self, method: str, path: str, **asked: Any) -> Any:
         try:
             async with self._http.stream(method, path, **asked) as answer:
                 body = await self._body(answer)
@@ -158,15 +188,20 @@ class Api:
 
     def _quoted(self, text: str) -> str:
         line = "".join(letter if letter.isprintable() else " " for letter in text)
-        return (line.replace(self._token, "…") if self._token else line)[:_QUOTED]
+        for secret in {*self._secrets, _exchanged.get(self._key, "")}:
+            line = line.replace(secret, "…") if len(secret) >= _SHORTEST_SECRET else line
+        return line[:_QUOTED]
+
+
+_WORDS = ("errorCode", "message", "error", "error_description", "error_info")
 
 
 def _message(answer: Any) -> str:
-    """The words of an error, wherever CRMs put them: `message`, `error`, `error_info`, `errorCode`, one or a list."""
+    """The words of an error, wherever CRMs put them, one or a list of several."""
     if isinstance(answer, list):
         return _message(answer[0]) if answer else ""
     if isinstance(answer, dict):
-        found = [_message(answer[name]) for name in ("errorCode", "message", "error", "error_info") if name in answer]
+        found = [_message(answer[name]) for name in _WORDS if name in answer]
         return ": ".join(dict.fromkeys(each for each in found if each))
     return answer if isinstance(answer, str) else ""
 
@@ -194,7 +229,7 @@ async def api_of(sender: Connection, provider: Provider, *, allow_private: bool,
     base_url = sender.fields.api_base_url or provider.base_url
     if not base_url:
         raise Failed(f"The connection needs an api_base_url: where {title} is", is_outage=True)
-    if not (token.isascii() and token.isprintable()):
+    if not _is_sendable(token):
         raise Denied(f"This is no token of {title}: it has letters that no token has")
     headers = {"Accept": "application/json", "User-Agent": "closedloop"}
     try:
@@ -202,6 +237,10 @@ async def api_of(sender: Connection, provider: Provider, *, allow_private: bool,
     except httpx.InvalidURL:
         raise Failed("The connection's api_base_url is no address", is_outage=True) from None
     async with http:
-        api = Api(http, title=title, token=token)
-        http.headers.update(provider.authorisation(await api.access_token(provider.token_request(token))))
+        api = Api(http, provider, token)
+        await api.open()
         yield api
+
+
+def _is_sendable(token: str) -> bool:
+    return token.isascii() and token.isprintable()

@@ -101,6 +101,8 @@ class MadeUpCrm:
     denied: set[str] = field(default_factory=set)
     """Kinds that the token may not read."""
     is_down: bool = False
+    grants: dict[str, str] = field(default_factory=dict)
+    """Access tokens by the secret that they are given for."""
 
     @property
     def url(self) -> str:
@@ -141,20 +143,41 @@ class MadeUpCrm:
         return {"name": "Example Ltd"}
 
 
-def _handler(crm: MadeUpCrm) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Replies(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in {"content-length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def _handler(crm: MadeUpCrm) -> type[BaseHTTPRequestHandler]:
+    class Handler(_Replies):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             self._answer(url.path, dict(parse_qsl(url.query)))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            self._answer(self.path, json.loads(body)["ids"])
+            if self.path == "/oauth/token":
+                return self._grant(dict(parse_qsl(body.decode()))["client_secret"])
+            return self._answer(self.path, json.loads(body)["ids"])
+
+        def _grant(self, secret: str) -> None:
+            crm.asked.append((self.path, secret))
+            if secret in crm.grants:
+                return self._send(200, {}, json.dumps({"access_token": crm.grants[secret]}).encode())
+            refused = {"error": "invalid_grant", "error_description": f"no client with {secret}"}
+            return self._send(400, {}, json.dumps(refused).encode())
 
         def _answer(self, path: str, asked: Any) -> None:
-            if self.headers["authorization"] != f"Bearer {TOKEN}":
+            if self.headers["authorization"] not in {f"Bearer {token}" for token in (*crm.grants.values(), TOKEN)}:
                 return self._send(401, {}, json.dumps({"message": f"bad token {self.headers['authorization']}"}).encode())
             status, headers, body = crm.answer(path, asked)
             if status == 0:
@@ -163,16 +186,6 @@ def _handler(crm: MadeUpCrm) -> type[BaseHTTPRequestHandler]:
             if status == 1:
                 time.sleep(1.0)
             return self._send(status if status > 1 else 200, headers, body)
-
-        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response_only(status)
-            for name, value in {"content-length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
 
     return Handler
 

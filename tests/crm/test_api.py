@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -126,3 +127,38 @@ async def test_a_connection_that_cannot_be_called(crm: MadeUpCrm) -> None:
             await client.get("/me")
         with pytest.raises(Failed, match="not one of its API"):
             await client.get("https://elsewhere.example/me")
+
+
+# ---------------------------------------------------------------- tokens that are exchanged
+
+
+GRANT = "client-5678:very-secret-9"
+OAUTH = replace(PROVIDER, token_request=lambda token: ("/oauth/token", {"grant_type": "client_credentials", "client_secret": token.partition(":")[2]}))
+
+
+@pytest.fixture
+async def exchanging(crm: MadeUpCrm) -> AsyncIterator[Api]:
+    crm.grants = {"very-secret-9": "access-1111"}
+    async with api_of(_connection(crm.url, GRANT), OAUTH, allow_private=True) as opened:
+        yield opened
+
+
+async def test_what_the_connection_has_is_exchanged_once(crm: MadeUpCrm, exchanging: Api) -> None:
+    assert await exchanging.get("/me") == {"name": "Example Ltd"}
+    async with api_of(_connection(crm.url, GRANT), OAUTH, allow_private=True) as again:
+        assert await again.get("/me") == {"name": "Example Ltd"}
+    assert crm.asked.count(("/oauth/token", "very-secret-9")) == 1
+
+
+async def test_an_access_token_that_ended_is_exchanged_anew(crm: MadeUpCrm, exchanging: Api) -> None:
+    await exchanging.get("/me")
+    crm.grants["very-secret-9"] = "access-2222"
+    assert await exchanging.get("/me") == {"name": "Example Ltd"}
+    assert crm.asked.count(("/oauth/token", "very-secret-9")) == 2
+
+
+async def test_what_cannot_be_exchanged_is_denied_without_a_word_of_it(crm: MadeUpCrm, exchanging: Api) -> None:
+    crm.grants = {}
+    with pytest.raises(Denied) as raised:
+        await exchanging.get("/me")
+    assert raised.value.reason == "Made-up CRM gives no access token: Made-up CRM answered 400 (invalid_grant: no client with …)"

@@ -210,7 +210,7 @@ async def test_a_connection_lives(database: Database, api: Api) -> None:
     assert "t0ken" not in str(await api("GET", "/v1/connections"))
     status, changed = await api("PATCH", "/v1/connections/crm", {"reports_activities": False, "api_token": None})
     assert (status, changed["reports_activities"], changed["has_api_token"]) == (200, False, False)
-    assert changed["settings"] == {"won_stages": ["Won"], "lost_stages": []}
+    assert changed["settings"] == {"won_stages": ["Won"], "lost_stages": [], "pipelines": {}, "fields": {}, "account_id": None}
     assert await api("DELETE", "/v1/connections/crm") == (204, None)
     assert await api("GET", "/v1/connections") == (200, {"connections": []})
     assert (await api("GET", "/v1/connections/crm"))[0] == 404
