@@ -223,7 +223,7 @@ def _seconds_to_wait(headers: httpx.Headers) -> float:
 async def api_of(sender: Connection, provider: Provider, *, allow_private: bool, seconds: float = 30) -> AsyncIterator[Api]:
     """The API of a connection: at its own address, else at its provider's.
 
-    Failed if neither is known; Denied if the token cannot be one.
+    Failed if neither is known; Denied if the token cannot be one; what `get` raises if it cannot be exchanged.
     """
     token, title = sender.fields.api_token or "", provider.title or provider.name
     base_url = sender.fields.api_base_url or provider.base_url

@@ -231,7 +231,7 @@ async def test_secrets_rotate(database: Database, api: Api) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"id": "a/b"}, {"id": ""}, {"id": "x" * 65}, {}, {"id": "c", "provider": "hubspot"}, {"id": "c", "secret": "hush"},
+    [{"id": "a/b"}, {"id": ""}, {"id": "x" * 65}, {}, {"id": "c", "provider": "abacus"}, {"id": "c", "secret": "hush"},
      {"id": "c", "settings": {"won_stages": ["Done"], "lost_stages": ["Done"]}}, {"id": "c", "api_base_url": "ftp://x"},
      {"id": "c", "secret": "whsec_" + b64encode(b"short").decode()}, {"id": "c", "api_token": "a\x00b"}],
 )  # fmt: skip
