@@ -83,9 +83,10 @@ async def _with_links(client: Client, kind: str, records: Sequence[Record]) -> l
         return list(records)
     ids = [record.id for record in records]
     contacts = await _associated(client, kind, "contacts", ids)
-    others = await _associated(client, kind, "companies" if kind == "deals" else "deals", ids)
+    companies = await _associated(client, kind, "companies", ids) if kind == "deals" else {}
+    deals = await _associated(client, kind, "deals", ids) if kind != "deals" else {}
     return [
-        replace(each, contacts=contacts.get(each.id, ()), **{("companies" if kind == "deals" else "deals"): others.get(each.id, ())})
+        replace(each, contacts=contacts.get(each.id, ()), companies=companies.get(each.id, ()), deals=deals.get(each.id, ()))
         for each in records
     ]
 

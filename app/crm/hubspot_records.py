@@ -244,7 +244,7 @@ def _other_names(contact: Record) -> Iterator[Said]:
     names, at = _names(contact.id, contact.properties), _changed_at(contact, "createdate")
     for email in _listed(contact.get("hs_additional_emails")):
         yield snapshot("contact.updated", contact.id, {"id": contact.id, "email": email}, at)
-    keys = {word: names[word] for word in ("email", "phone") if word in names}
+    keys: dict[str, Any] = {word: names[word] for word in ("email", "phone") if word in names}
     for merged_id in _listed(contact.get("hs_merged_object_ids")) if keys else ():
         yield snapshot("contact.updated", merged_id, {"id": merged_id, **keys}, at)
 

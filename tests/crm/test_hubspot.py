@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -19,14 +20,17 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from app import tables
-from app.crm.api import Api, Denied, Failed, Throttled
+from app.crm.api import Api, Denied, Failed, Throttled, api_of
+from app.crm.calls import Calls
 from app.crm.facts import facts_of
+from app.crm.fetching import fetch_batch
 from app.crm.hubspot import PROVIDER
 from app.crm.messages import Said
+from app.crm.polling import begin_polls, poll_page
 from app.crm.providers import Delivery, NotUnderstood, Pipeline, Read, Stage
 from app.db import Database
 from app.pipeline import run_until_idle
-from app.sites.connections import Connection, ConnectionFields, ConnectionSettings
+from app.sites.connections import Connection, ConnectionFields, ConnectionSettings, load_connection
 from app.tables import from_micros, to_micros
 from tests.crm.fake_hubspot import BREAKS, PORTAL, STALLS, TOKEN, FakeHubspot, serving
 from tests.rows import assert_rows
@@ -659,6 +663,49 @@ def _answered(hubspot: FakeHubspot, call: int) -> Any:
     ]
     path, body = everything[call]
     return 200, {}, hubspot._found(path.strip("/").split("/"), {}, body)
+
+
+# ---------------------------------------------------------------- from a click to the deal
+
+
+@pytest.mark.parametrize("way", ["webhooks", "polling"])
+async def test_from_a_click_to_the_attributed_deal(
+    database: Database, application: FastAPI, door: httpx.AsyncClient, hubspot: FakeHubspot, way: str
+) -> None:
+    """Ada clicked an ad and asked for a demo; the deal that HubSpot closes is credited to the ad, whichever way it is heard of."""
+    click = {"url": "https://shop.example/?utm_source=google&utm_medium=cpc", "visitor_id": "v1"}
+    events = [
+        {**click, "type": "visit", "occurred_at": "2026-03-01T08:00:00Z"},
+        {**click, "type": "form_submit", "form": "Demo", "email": "ada@initech.example", "occurred_at": "2026-03-01T08:05:00Z"},
+    ]
+    assert (await door.post("/v1/events", json={"events": events}, headers=ADMIN)).json()["accepted"] == 2
+    assert (await door.patch("/v1/connections/crm", json={"api_base_url": hubspot.url}, headers=ADMIN)).status_code == 200
+    calls = Calls(database, application.state.log, application.state.directory, allow_private=True)
+    async with database.read() as connection:
+        crm = await load_connection(connection, "default", "crm")
+    async with api_of(crm, PROVIDER, allow_private=True) as opened:
+        if way == "webhooks":
+            # The service at the other end of the answer is down at first.
+            hubspot.is_down = True
+            told = [event("deal.propertyChange", at=day(9), propertyName="dealstage", propertyValue="closedwon"), event("object.creation", 71, objectTypeId="0-48")]
+            assert (await post(door, told)).status_code == 202
+            assert await fetch_batch(calls, crm, PROVIDER, opened)
+            hubspot.is_down = False
+            calls = replace(calls, clock=lambda: datetime.now(UTC) + timedelta(hours=2))
+            while await fetch_batch(calls, crm, PROVIDER, opened):
+                pass
+        else:
+            async with database.write() as connection:
+                await begin_polls(connection, crm, PROVIDER.polls, day(1), datetime.now(UTC))
+            while await poll_page(calls, crm, PROVIDER, opened):
+                pass
+    await run_until_idle(database)
+    asked = {"conversion": "customer", "model": "linear", "by": "channel", "from": "2026-01-01", "to": "2027-01-01"}
+    answer = (await door.get("/v1/reports/attribution", params=asked, headers=ADMIN)).json()
+    assert answer["rows"] == [{"channel": "Paid Search", "conversions": 1, "revenue": "1250.00"}]
+    await assert_rows(database, tables.sales_activities, ["activity_id", "kind", "told_by", "deal_id"], [["71", "call", "Olga Owner", "501"]])
+    await assert_rows(database, tables.crm_fetches, ["record_id"], [])
+    await assert_rows(database, tables.quarantine, ["reason"], [])
 
 
 # ---------------------------------------------------------------- what becomes of it
