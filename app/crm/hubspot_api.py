@@ -148,8 +148,9 @@ class _Place:
         return f"{self.kind}:{'changed' if self.is_search else 'deleted'}:{self.at}"
 
     def after(self, kinds: Sequence[str]) -> _Place | None:
-        """Where it goes on after the last page of this."""
-        if self.is_search and self.kind != "contacts":
+        """Where it goes on after the last page of this. Of the rest what was deleted is not asked for: the list has no
+        filter, and holds three months of e-mails."""
+        if self.is_search and self.kind == "deals":
             return _Place(self.kind, is_search=False)
         place = kinds.index(self.kind) + 1
         return _Place(kinds[place]) if place < len(kinds) else None

@@ -7,12 +7,12 @@ stages say, entry by entry of their history, when they began. So whoever asks, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any
 
 from app.crm.hubspot_touches import TOUCH_PROPERTIES, reported_touches
-from app.crm.hubspot_values import Entry, Properties, Record, in_order, micros, stamp
+from app.crm.hubspot_values import LONGEST_LINE, Entry, Properties, Record, in_order, micros, stamp
 from app.crm.messages import Said, snapshot
 from app.crm.providers import Pipeline
 from app.sites.connections import Connection
@@ -99,7 +99,8 @@ def properties_of(kind: str, fields: Mapping[str, str]) -> list[str]:
 def histories_of(kind: str, fields: Mapping[str, str]) -> list[str]:
     """The properties of which earlier values are read too: whose time counts, whenever they are read."""
     if kind == "contacts":
-        return [_LIFECYCLE, _LEAD_STATUS, fields.get("visitor_id", _VISITOR_ID)]
+        named_too = [fields[word] for word in (*_BANT, "disqualified_reason") if word in fields]
+        return list(dict.fromkeys([_LIFECYCLE, _LEAD_STATUS, fields.get("visitor_id", _VISITOR_ID), *named_too]))
     named = fields.get(f"{_OF_DEAL}visitor_id")
     return [_DEAL_STAGE, _AMOUNT, *([named] if named else [])] if kind == "deals" else []
 
@@ -169,11 +170,11 @@ def _deal_data(deal: Record, around: Around) -> dict[str, Any]:
         "type": _deal_type(deal.get("dealtype")),
         "owner": _owner(deal.get("hubspot_owner_id"), around),
         "lost_reason": deal.line("closed_lost_reason"),
+        "recurring": {"amount": mrr, "period": "month"} if mrr and _number(mrr) > 0 else None,
         "company": _company(deal.companies, around),
         "contacts": [named_contact(each, around) for each in deal.contacts[:MOST_LISTED]],
         "url": _url(account, "deal", deal.id),
     }
-    data |= {"recurring": {"amount": mrr, "period": "month"}} if mrr and _number(mrr) > 0 else {}
     data |= {"account_manager": _owner(deal.get(fields["account_manager"]), around)} if "account_manager" in fields else {}
     return data | _own_properties(deal, {word: name for word, name in fields.items() if word not in {"account_manager", "visitor_id"}})
 
@@ -249,7 +250,8 @@ def _other_names(contact: Record) -> Iterator[Said]:
         yield snapshot("contact.updated", merged_id, {"id": merged_id, **keys}, at)
 
 
-_MARKS = {"lead": "contact.lead", "marketingqualifiedlead": "contact.marketing_qualified", "salesqualifiedlead": "contact.qualified"}
+_MQL, _SQL = "marketingqualifiedlead", "salesqualifiedlead"
+_MARKS = {"lead": "contact.lead", _MQL: "contact.marketing_qualified", _SQL: "contact.qualified"}
 _BEFORE_MQL = {"subscriber", "lead", "other"}
 
 
@@ -264,33 +266,49 @@ def _lifecycle_said(contact: Record, around: Around) -> Iterator[Said]:
     dates = [Entry(stage, at) for stage in _MARKS if (at := micros(contact.get(f"hs_lifecyclestage_{stage}_date"))) is not None]
     before = ""
     for entry in in_order([*entries, *(date for date in dates if date.value not in known)]):
-        if before == "marketingqualifiedlead" and entry.value in _BEFORE_MQL:
+        if before == _MQL and entry.value in _BEFORE_MQL:
             yield _mark("contact.marketing_rejected", contact, entry, around)
+        elif entry.value == _SQL:
+            yield from _qualified(contact, entry, around)
         elif entry.value in _MARKS:
-            yield _mark(_MARKS[entry.value], contact, entry, around, **_bant(contact, around.fields, entry.value))
+            yield _mark(_MARKS[entry.value], contact, entry, around)
         # To move a contact back, HubSpot has its stage cleared first.
         before = entry.value or before
+
+
+def _qualified(contact: Record, entry: Entry, around: Around) -> Iterator[Said]:
+    """That sales qualified a contact, with the evidence of that moment; and again whenever there is more or other evidence."""
+    evidence = {word: _entries(contact, around.fields.get(word)) for word in _BANT}
+    later = {each.at for entries in evidence.values() for each in entries if each.at > entry.at}
+    before: dict[str, bool] | None = None
+    for at in sorted({entry.at, *later}):
+        found = {word: _is_yes(value) for word, entries in evidence.items() if (value := _value_at(entries, at))}
+        if found != before:
+            yield _mark("contact.qualified", contact, replace(entry, at=at), around, **({"bant": found} if found else {}))
+        before = found
 
 
 _STATUSES = {"UNQUALIFIED": "contact.disqualified", "BAD_TIMING": "contact.recycled"}
 
 
 def _lead_status_said(contact: Record, around: Around) -> Iterator[Said]:
-    for entry in _entries(contact, _LEAD_STATUS):
+    """A message for each time that sales put a contact aside, with the reason that was noted before it went on."""
+    entries, reasons = _entries(contact, _LEAD_STATUS), _entries(contact, around.fields.get("disqualified_reason"))
+    for place, entry in enumerate(entries):
         if entry.value in _STATUSES:
-            told = contact.line(around.fields.get("disqualified_reason")) if contact.get(_LEAD_STATUS) == entry.value else None
-            yield _mark(_STATUSES[entry.value], contact, entry, around, reason=told or _in_words(entry.value))
+            until = entries[place + 1].at - 1 if place + 1 < len(entries) else None
+            noted = _value_at(reasons, until)[:LONGEST_LINE]
+            yield _mark(_STATUSES[entry.value], contact, entry, around, reason=noted or _in_words(entry.value))
+
+
+def _value_at(entries: Sequence[Entry], at: int | None) -> str:
+    """What a property was at a moment, or is now; empty: nothing."""
+    return next((each.value.strip() for each in reversed(entries) if at is None or each.at <= at), "")
 
 
 def _mark(type_: str, contact: Record, entry: Entry, around: Around, **said: Any) -> Said:
     by = around.owners.get(f"user:{entry.by}") or _in_words(entry.by)
     return snapshot(type_, contact.id, {"id": contact.id, **({"by": by} if by else {}), **said}, entry.at)
-
-
-def _bant(contact: Record, fields: Mapping[str, str], stage: str) -> dict[str, Any]:
-    """The evidence of a qualification by sales, from the properties that settings name."""
-    found = {word: _is_yes(text) for word in _BANT if (text := contact.get(fields.get(word))) is not None}
-    return {"bant": found} if found and stage == "salesqualifiedlead" else {}
 
 
 def _may_contact(contact: Record, fields: Mapping[str, str]) -> bool | None:

@@ -9,7 +9,7 @@ from app.collect.fields import LATEST, micros_of
 from app.tables import from_micros
 
 Properties = Mapping[str, str | None]
-_LONGEST_LINE = 1_000
+LONGEST_LINE = 1_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Record:
     def line(self, name: str | None) -> str | None:
         """The same of a text that may be long, cut to what is kept of one."""
         text = self.get(name)
-        return None if text is None else text[:_LONGEST_LINE]
+        return None if text is None else text[:LONGEST_LINE]
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:

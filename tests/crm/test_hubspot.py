@@ -309,7 +309,7 @@ def hubspot() -> Iterator[FakeHubspot]:
     fake.put("deals", 501, day(12), amount="1250")
     fake.put("calls", 71, day(3), hs_timestamp="2026-03-03T09:00:00Z", hs_call_direction="OUTBOUND", hs_call_status="COMPLETED", hs_call_title="First call", hubspot_owner_id=31)
     fake.link("deals", 501, "contacts", 8, 7)
-    fake.link("deals", 501, "companies", 10)
+    fake.link("deals", 501, "companies", 4)
     fake.link("deals", 501, "companies", 9, primary=True)
     fake.link("calls", 71, "contacts", 7)
     fake.link("calls", 71, "deals", 501)
@@ -353,7 +353,7 @@ DEAL = {
     "id": "501", "name": "Initech", "amount": "1250", "currency": "USD", "stage": "closedwon", "pipeline": "default", "opened_at": "2026-03-02T10:00:00Z",
     # Half past midnight in the account's own zone.
     "closed_on": "2026-04-01",
-    "type": "new", "owner": "Olga Owner", "lost_reason": None, "company": {"id": "9", "name": "Initech", "domain": "initech.example"},
+    "type": "new", "owner": "Olga Owner", "lost_reason": None, "recurring": None, "company": {"id": "9", "name": "Initech", "domain": "initech.example"},
     "contacts": [{"id": "7", "email": "ada@initech.example", "phone": "+49 30 901820", "name": "Ada Adams"}, {"id": "8", "email": "bob@initech.example"}],
     "url": f"https://app-eu1.hubspot.com/contacts/{PORTAL}/deal/501",
 }  # fmt: skip
@@ -396,9 +396,12 @@ async def test_a_contact_says_who_it_is_and_when_it_was_what(hubspot: FakeHubspo
     hubspot.put("contacts", 7, day(3), lifecyclestage="marketingqualifiedlead", hs_lead_status="NEW")
     hubspot.put("contacts", 7, day(4), lifecyclestage="")
     hubspot.put("contacts", 7, day(4, 11), lifecyclestage="lead", by=91)
-    hubspot.put("contacts", 7, day(5), lifecyclestage="salesqualifiedlead", by=91, has_budget="true", needs="Now", is_boss="no")
+    hubspot.put("contacts", 7, day(4, 12), has_budget="true", is_boss="no")
+    hubspot.put("contacts", 7, day(5), lifecyclestage="salesqualifiedlead", by=91)
+    hubspot.put("contacts", 7, day(5, 11), needs="Now")
     hubspot.put("contacts", 7, day(6), hs_lead_status="UNQUALIFIED", hs_email_optout="true")
-    hubspot.put("contacts", 7, day(7), hs_lead_status="BAD_TIMING", why="Next year", hs_additional_emails="ada@home.example;", hs_merged_object_ids="6")
+    hubspot.put("contacts", 7, day(6, 11), why="A student")
+    hubspot.put("contacts", 7, day(7), hs_lead_status="BAD_TIMING", why=None, hs_additional_emails="ada@home.example;", hs_merged_object_ids="6")
     hubspot.put("contacts", 7, day(7, 11), browser="v1")
     hubspot.put("contacts", 7, day(8), country="DE", hubspot_owner_id=31)
     fields = {
@@ -418,9 +421,10 @@ async def test_a_contact_says_who_it_is_and_when_it_was_what(hubspot: FakeHubspo
         ("contact.lead", {"id": "7", "by": "crm ui"}, day(2)),
         ("contact.marketing_qualified", {"id": "7", "by": "crm ui"}, day(3)),
         ("contact.marketing_rejected", {"id": "7", "by": "Olga Owner"}, day(4, 11)),
-        ("contact.qualified", {"id": "7", "by": "Olga Owner", "bant": {"budget": True, "authority": False, "need": True}}, day(5)),
-        ("contact.disqualified", {"id": "7", "by": "crm ui", "reason": "unqualified"}, day(6)),
-        ("contact.recycled", {"id": "7", "by": "crm ui", "reason": "Next year"}, day(7)),
+        ("contact.qualified", {"id": "7", "by": "Olga Owner", "bant": {"budget": True, "authority": False}}, day(5)),
+        ("contact.qualified", {"id": "7", "by": "Olga Owner", "bant": {"budget": True, "authority": False, "need": True}}, day(5, 11)),
+        ("contact.disqualified", {"id": "7", "by": "crm ui", "reason": "A student"}, day(6)),
+        ("contact.recycled", {"id": "7", "by": "crm ui", "reason": "bad timing"}, day(7)),
     ]  # fmt: skip
 
 
@@ -462,6 +466,8 @@ TAGGED = "https://shop.example/?utm_source=news&utm_medium=email&utm_campaign=sp
           "hs_latest_source_data_1": "LinkedIn", "hs_latest_source_timestamp": "2026-02-01T10:00:00Z"},
          [{**WHEN, "channel": "Referral", "medium": "referral", "source": "blog.example"},
           {"occurred_at": "2026-02-01T10:00:00Z", "channel": "Organic Social", "medium": "social", "source": "LinkedIn"}]),
+        ({"hs_analytics_source": "REFERRALS", "hs_latest_source": "REFERRALS", "hs_latest_source_timestamp": "2026-01-05T10:00:00Z"},
+         [{**WHEN, "channel": "Referral", "medium": "referral"}]),
         ({}, None),
     ],
 )  # fmt: skip
