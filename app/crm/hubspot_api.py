@@ -189,7 +189,7 @@ async def _attendances(client: Client, since: int, cursor: str | None) -> Page:
     `since` are asked for.
     """
     page, number, participants = json.loads(cursor) if cursor else ("", 0, "")
-    listed = await client.get("/marketing/v3/marketing-events", {"limit": _MOST_READ} | ({"after": page} if page else {}))
+    listed = await client.get("/marketing/v3/marketing-events/", {"limit": _MOST_READ} | ({"after": page} if page else {}))
     events = [each for each in _results(listed) if (micros(each.get("startDateTime")) or 0) >= since - _ATTENDED_AFTER]
     answer = await _participants(client, events[number], participants) if number < len(events) else {}
     said = [_attended(events[number], each) for each in _results(answer) if _was_there(each)]
@@ -269,7 +269,8 @@ async def _owners(client: Client) -> dict[str, str]:
             answer = await client.get("/crm/v3/owners", asked)
             for owner in _results(answer):
                 name = " ".join(part for part in (owner.get("firstName"), owner.get("lastName")) if part) or owner.get("email")
-                found |= {str(owner["id"]): name, f"user:{owner.get('userId')}": name} if name else {}
+                user_id = owner.get("userId") or owner.get("userIdIncludingInactive")
+                found |= {str(owner["id"]): name, f"user:{user_id}": name} if name else {}
             after = _next(answer)
     return found
 

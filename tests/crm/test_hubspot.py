@@ -296,7 +296,7 @@ def hubspot() -> Iterator[FakeHubspot]:
     fake = FakeHubspot()
     fake.owners = [
         {"id": "31", "userId": 91, "email": "olga@seller.example", "firstName": "Olga", "lastName": "Owner", "archived": False},
-        {"id": "32", "userId": 92, "email": "gone@seller.example", "firstName": "", "lastName": None, "archived": True},
+        {"id": "32", "userIdIncludingInactive": 92, "email": "gone@seller.example", "firstName": "", "lastName": None, "archived": True},
     ]
     fake.put("companies", 9, day(1), name="Initech", domain="initech.example", industry="SOFTWARE")
     fake.put("contacts", 7, day(1), email="ada@initech.example", firstname="Ada", lastname="Adams", phone="+49 30 901820", associatedcompanyid=9)
@@ -393,7 +393,7 @@ async def test_fields_of_the_sites_own_and_recurring_amounts(hubspot: FakeHubspo
 
 async def test_a_contact_says_who_it_is_and_when_it_was_what(hubspot: FakeHubspot, api: Api) -> None:
     hubspot.put("contacts", 7, day(2), lifecyclestage="lead")
-    hubspot.put("contacts", 7, day(3), lifecyclestage="marketingqualifiedlead", hs_lead_status="NEW")
+    hubspot.put("contacts", 7, day(3), by=92, lifecyclestage="marketingqualifiedlead", hs_lead_status="NEW")
     hubspot.put("contacts", 7, day(4), lifecyclestage="")
     hubspot.put("contacts", 7, day(4, 11), lifecyclestage="lead", by=91)
     hubspot.put("contacts", 7, day(4, 12), has_budget="true", is_boss="no")
@@ -419,7 +419,7 @@ async def test_a_contact_says_who_it_is_and_when_it_was_what(hubspot: FakeHubspo
         ("contact.updated", {**ada, "id": "6"}, day(1)),
         ("contact.updated", {"id": "7", "visitor_id": "v1"}, day(7, 11)),
         ("contact.lead", {"id": "7", "by": "crm ui"}, day(2)),
-        ("contact.marketing_qualified", {"id": "7", "by": "crm ui"}, day(3)),
+        ("contact.marketing_qualified", {"id": "7", "by": "gone@seller.example"}, day(3)),
         ("contact.marketing_rejected", {"id": "7", "by": "Olga Owner"}, day(4, 11)),
         ("contact.qualified", {"id": "7", "by": "Olga Owner", "bant": {"budget": True, "authority": False}}, day(5)),
         ("contact.qualified", {"id": "7", "by": "Olga Owner", "bant": {"budget": True, "authority": False, "need": True}}, day(5, 11)),
