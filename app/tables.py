@@ -958,13 +958,11 @@ opportunities = _table(
     _at("started_at", "When it was created: the clock of the promise starts."),
     _at("due_at", "By when it was promised to be contacted, within the hours at work; null: beyond those known.", null=True),
     _at("contacted_at", "The first activity that counts as contact.", null=True),
-    _key("contact_activity_id", "That activity.", null=True),
-    _int("waited", "Microseconds at work from the start to the first contact.", null=True),
-    _at("last_activity_at", "The newest activity of sales of any kind.", null=True),
+    _int("waited", "Microseconds at work from the start to the first contact; 0 where that came before.", null=True),
+    _at("last_activity_at", "The newest activity of sales that no machine did, of any kind.", null=True),
     _at("closed_at", "When it was won, lost or disqualified.", null=True),
     _text("closed_as", "`won`, `lost`, `disqualified`; empty: neither.", default=""),
     _text("reason", "Why it was lost or disqualified.", null=True),
-    _text("owner", "Who of sales owns it.", null=True),
     Index("ix_opportunities__contact", "site_id", "contact_id"),
     Index("ix_opportunities__started", "site_id", "started_at"),
 )
@@ -1119,12 +1117,12 @@ QUEUES: tuple[Table, ...] = (
     properties_queue,
     deals_queue,
     conversions_queue,
-    activities_queue,
-    opportunities_queue,
     stages_queue,
     journeys_queue,
     sums_queue,
     months_queue,
+    activities_queue,
+    opportunities_queue,
 )
 QUEUED_ONCE: tuple[Table, ...] = (sums_queue, months_queue)
 """Queues that hold each key at most once."""
@@ -1251,6 +1249,16 @@ concerned_deals = Table(
     Column("deal_id", Key, primary_key=True),
 )
 """The deals whose conversions are being computed: the dirty ones, and those of dirty people."""
+concerned_opportunities = Table(
+    "concerned_opportunities",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("person_id", Key, primary_key=True),
+    Column("space", Key, primary_key=True),
+    Column("deal_id", Key, primary_key=True),
+)
+"""The people and deals of whom it is being computed whether they wait to be contacted: the dirty ones, the deals of dirty
+people and the contacts of dirty deals."""
 concerned_conversions = Table(
     "concerned_conversions",
     staging,

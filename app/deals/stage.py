@@ -49,9 +49,15 @@ def _target(table: Table) -> Target:
 
 
 def _deals_changed(target: str) -> Select[Any]:
-    """A row for each changed row of a target: its deal, as a dirty key of the conversions."""
+    """A row for each changed row of a target: its deal, as a dirty key of the conversions and the opportunities."""
     changed = tables.staged[target]
     return select(changed.c.site_id, literal("").label("person_id"), changed.c.space, changed.c.deal_id).where(of_site(changed))
+
+
+def _people_changed() -> Select[Any]:
+    """A row for each person who came to a deal or left it, as a dirty key of the opportunities: a lead with a deal, or without."""
+    changed = tables.staged["deal_people"]
+    return select(changed.c.site_id, changed.c.person_id, literal("").label("space"), literal("").label("deal_id")).where(of_site(changed))
 
 
 STAGE = Stage(
@@ -60,7 +66,11 @@ STAGE = Stage(
     targets=tuple(_target(table) for table in (tables.deals, tables.deal_companies, tables.deal_people, tables.deal_amounts)),
     compute=compute,
     # A deal's people need not be enqueued: no conversion of a person depends on a deal.
-    enqueues=tuple(Enqueue(tables.conversions_queue, _deals_changed(target)) for target in ("deals", "deal_people", "deal_amounts")),
+    enqueues=(
+        *(Enqueue(tables.conversions_queue, _deals_changed(target)) for target in ("deals", "deal_people", "deal_amounts")),
+        *(Enqueue(tables.opportunities_queue, _deals_changed(target)) for target in ("deals", "deal_people")),
+        Enqueue(tables.opportunities_queue, _people_changed()),
+    ),
     sources=(
         (tables.deal_fields.c.site_id, tables.deal_fields.c.space, tables.deal_fields.c.deal_id),
         (tables.deal_changes.c.site_id, tables.deal_changes.c.space, tables.deal_changes.c.deal_id),

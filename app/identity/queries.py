@@ -310,7 +310,7 @@ def activities_of_changed_keys() -> Select[Any]:
 
 def people_of_marked_keys() -> Select[Any]:
     """A row for each person, old or new, of a contact on which sales or marketing left a mark and of whose keys one is
-    dirty or changed, as a dirty key of the conversions.
+    dirty or changed, as a dirty key of the conversions and the opportunities.
 
     Index: `ix_link_keys__key`, `ix_contact_marks__link`.
     """

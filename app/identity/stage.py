@@ -66,6 +66,7 @@ STAGE = Stage(
         Enqueue(tables.deals_queue, concerned_deals.deals_of_contacts_companies()),
         Enqueue(tables.properties_queue, queries.people_of_described_keys()),
         Enqueue(tables.conversions_queue, queries.people_of_marked_keys()),
+        Enqueue(tables.opportunities_queue, queries.people_of_marked_keys()),
         Enqueue(tables.activities_queue, queries.activities_of_changed_keys()),
     ),
     sources=(

@@ -38,6 +38,8 @@ from app.tables import of_site
 
 DEAL_KINDS = ("opportunity", "customer")
 """The kinds of conversions that a deal makes; every other kind is a person's."""
+LEAD_KINDS = ("lead", "mql", "sql")
+"""The kinds of conversions that make a person a lead, which are also marks of contacts: a later stage implies the earlier ones."""
 CRM = "crm"
 """Holder of the conversions that a CRM's mark on a contact makes."""
 
@@ -116,6 +118,20 @@ def concerned_conversions() -> Insert:
 def conversions_concerned() -> Select[Any]:
     """A row for each conversion that stood, or was computed, for the dirty keys."""
     return select(_concerned.c.site_id, *_key(_concerned.c)).where(of_site(_concerned))
+
+
+def people_of_changed_leads() -> Select[Any]:
+    """A row for each person, old or new, of a changed conversion that makes a lead, as a dirty key of the opportunities.
+
+    Index: the key of `conversions`.
+    """
+    stood = and_(of_site(tables.conversions), same_conversion(_conversions, _computed.c))
+    is_lead = and_(of_site(_computed), _computed.c.kind.in_(LEAD_KINDS))
+    people = union(
+        select(_conversions.person_id).join_from(_computed, tables.conversions, stood).where(is_lead),
+        select(_computed.c.person_id).where(is_lead, _computed.c.is_gone.is_(False)),
+    ).subquery("people")
+    return select(_site().label("site_id"), people.c.person_id, literal("").label("space"), literal("").label("deal_id"))
 
 
 def in_scope(table: Table) -> ColumnElement[bool]:

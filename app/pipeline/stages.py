@@ -11,6 +11,7 @@ from app.journeys import conversions_stage as conversions
 from app.journeys import journeys_stage as journeys
 from app.properties import stage as properties
 from app.sales import activities_stage as activities
+from app.sales import opportunities_stage as opportunities
 from app.swap import Stage
 from app.touches import labels
 from app.touches import stage as touches
@@ -23,8 +24,9 @@ STAGES: tuple[Stage, ...] = (
     properties.STAGE,
     deals.STAGE,
     conversions.STAGE,
-    activities.STAGE,
     journeys.STAGE,
     sums.STAGE,
     months.STAGE,
+    activities.STAGE,
+    opportunities.STAGE,
 )

@@ -120,6 +120,35 @@ def _conversions() -> tuple[Keys, ...]:
     )
 
 
+def _people_without_rows() -> tuple[Keys, ...]:
+    """A row for each person or deal of whom, of whose deals or of whose contacts something is queued: their rows, and the rows of the
+    contacts and deals of these, are computed together.
+
+    Index: `ix_opportunities_queue__site`, `ix_key_people__person`, `ix_link_keys__key`, `ix_deal_people__person`.
+    """
+    queue, person = tables.opportunities_queue.c, tables.deal_people
+    [described] = _people_described()
+    marked = described.subquery("marked")
+    people = union(
+        select(queue.person_id).where(of_site(tables.opportunities_queue), queue.person_id != ""),
+        select(marked.c.holder_id).where(true()),
+    ).cte("queued_people")
+    deals = select(queue.space, queue.deal_id).where(of_site(tables.opportunities_queue), queue.person_id == "").cte("queued_deals")
+    for reach in ("beside", "beyond"):
+        of_people = select(person.c.space, person.c.deal_id).join_from(person, people, person.c.person_id == people.c.person_id)
+        is_of_deal = and_(person.c.space == deals.c.space, person.c.deal_id == deals.c.deal_id)
+        of_deals = select(person.c.person_id).join_from(person, deals, is_of_deal)
+        people, deals = (
+            union(select(*people.columns), of_deals.where(of_site(person))).cte(f"people_{reach}"),
+            union(select(*deals.columns), of_people.where(of_site(person))).cte(f"deals_{reach}"),
+        )
+    nothing = literal("")
+    return (
+        select(people.c.person_id, nothing.label("space"), nothing.label("deal_id")).where(true()),
+        select(nothing.label("person_id"), deals.c.space, deals.c.deal_id).where(true()),
+    )
+
+
 _UNSETTLED = {
     "identity": _keys_of_queued_people,
     "spans": _visitors_seen,
@@ -127,5 +156,6 @@ _UNSETTLED = {
     "deals": _deals_of_companies,
     "conversions": _people_and_deals,
     "journeys": _conversions,
+    "opportunities": _people_without_rows,
 }
 """By name of the stage: which keys besides those in its queue."""

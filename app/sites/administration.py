@@ -49,6 +49,7 @@ async def create_site(connection: AsyncConnection, site_id: str, settings: Mappi
         raise Conflict(f"There is a site {site_id!r} already.")
     await _write_version(connection, site, now)
     await rules.write_days(connection, site)
+    await rules.write_hours(connection, site)
     await rules.write_rules(connection, site)
     await _write_direct_origin(connection, site_id, now)
     return site

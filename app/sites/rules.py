@@ -14,6 +14,7 @@ from app.db import insert_new
 from app.errors import Unprocessable
 from app.log.rows import insert_rows
 from app.sites.days import day_starts
+from app.sites.hours import open_stretches
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
 
@@ -26,6 +27,8 @@ _COMPUTED_BY = (
 )  # fmt: skip
 _COMPANIES_BY = ("free_mail_domains", "hosts")
 _SUMMED_BY = ("lookback_days", "half_life_days")
+_AT_WORK_BY = ("timezone", "business_hours", "holidays")
+_PROMISED_BY = (*_AT_WORK_BY, "contact_counts", "first_contact_hours", "contact_before_days")
 _STAGES = tuple(queue.name.removesuffix("_queue") for queue in tables.QUEUES)
 
 
@@ -53,6 +56,8 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
     changed = {name for name in SiteSettings.model_fields if getattr(before.settings, name) != getattr(after.settings, name)}
     if "timezone" in changed:
         await write_days(connection, after)
+    if changed.intersection(_AT_WORK_BY):
+        await write_hours(connection, after)
     if changed & {"goals", "excluded_hosts", "excluded_paths"}:
         await write_rules(connection, after)
     if changed.intersection(_LABELLED_BY):
@@ -64,6 +69,8 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await request_rebuild(connection, after.site_id, "deals", now)
     if changed.intersection(_SUMMED_BY):
         await request_rebuild(connection, after.site_id, "sums", now)
+    if changed.intersection(_PROMISED_BY):
+        await request_rebuild(connection, after.site_id, "opportunities", now)
 
 
 # ---------------------------------------------------------------- rows that come from settings
@@ -73,6 +80,14 @@ async def write_days(connection: AsyncConnection, site: Site) -> None:
     """The local days of the site's zone, in place of those that stood there."""
     days = [{"site_id": site.site_id, "day": day, "starts_at": start} for day, start in day_starts(site.settings.timezone)]
     await _replace(connection, tables.local_days, site.site_id, days)
+
+
+async def write_hours(connection: AsyncConnection, site: Site) -> None:
+    """The stretches at work of the settings, in place of those that stood there."""
+    settings = site.settings
+    stretches = open_stretches(settings.timezone, settings.business_hours, settings.holidays)
+    hours = [{"site_id": site.site_id, **stretch._asdict()} for stretch in stretches]
+    await _replace(connection, tables.open_hours, site.site_id, hours)
 
 
 async def write_rules(connection: AsyncConnection, site: Site) -> None:

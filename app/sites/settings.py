@@ -13,12 +13,19 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.money import currency_code
+from app.sites.hours import BusinessHours, Holidays
 from app.sites.properties import MappedProperty, Segment, conditions_of, properties_of_site
 
 T = TypeVar("T")
 
 RESERVED_GOALS = frozenset({"lead", "mql", "sql", "opportunity", "customer"})
 """The conversions that every site has; a goal may not take their names, nor begin with `form:`."""
+
+ContactKind = Literal[
+    "call", "call:inbound", "call:outbound", "call:unknown", "meeting", "meeting:inbound", "meeting:outbound", "meeting:unknown",
+    "email", "email:inbound", "email:outbound", "email:unknown", "other", "other:inbound", "other:outbound", "other:unknown",
+]  # fmt: skip
+"""A kind of activity, in any direction or in one."""
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*\Z")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -228,6 +235,28 @@ class SiteSettings(BaseModel):
         [], description="E-mail domains that name no company, besides the shipped list (gmail.com, qq.com, …) and the site's own hosts."
     )
     customer_space: Name | None = Field(None, description="Connection whose deals count as `customer`; null: every connection's.")
+
+    contact_counts: Annotated[list[ContactKind], AfterValidator(_once_each)] = Field(
+        ["call", "meeting", "email:outbound", "email:unknown"],
+        description="Which activities of sales count as contact: `call`, `meeting`, `email` or `other`, in any direction, or only "
+        "`:inbound`, `:outbound` or `:unknown`. What is automated, or went to many at once, never does.",
+    )
+    first_contact_hours: float = Field(
+        24, gt=0, le=10_000, description="Hours at work within which a lead or deal is promised to be contacted."
+    )
+    business_hours: BusinessHours | None = Field(
+        None, description='When sales are at work, by weekday: `{"mon": ["09:00-12:00", "13:00-17:30"]}`; null: always.'
+    )
+    holidays: Holidays = Field([], description="Days without work: `2026-04-06`, or `12-25` for every year.")
+    contact_before_days: int = Field(
+        30, ge=0, le=730, description="Days before a deal was created in which an activity with its contact, and naming no deal, counts."
+    )
+    stale_after_days: int = Field(14, ge=1, le=3_650, description="Days without an activity after which an open deal is stale.")
+    next_steps: Annotated[dict[Folded, Line], Field(max_length=200)] = Field(
+        {"lead": "educate", "mql": "educate", "sql": "solve", "opportunity": "negotiate"},
+        description="What to do next, by stage: `lead`, `mql`, `sql` of people without a deal; the CRM's own stages of a deal, else "
+        "`opportunity`.",
+    )
 
     properties: list[MappedProperty] = Field(
         [], max_length=100, description='What reports can be filtered and grouped by: `{"name": "industry", "of": "company", "from": "Branch"}`.'

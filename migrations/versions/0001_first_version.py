@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "973a8a61"
+revision = "40f5ae4c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -2020,16 +2020,20 @@ def upgrade() -> None:
         ),
         sa.Column("contacted_at", sa.BigInteger(), nullable=True, comment="The first activity that counts as contact. UTC microseconds."),
         sa.Column(
-            "contact_activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True, comment="That activity."
+            "waited",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Microseconds at work from the start to the first contact; 0 where that came before.",
         ),
-        sa.Column("waited", sa.BigInteger(), nullable=True, comment="Microseconds at work from the start to the first contact."),
         sa.Column(
-            "last_activity_at", sa.BigInteger(), nullable=True, comment="The newest activity of sales of any kind. UTC microseconds."
+            "last_activity_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="The newest activity of sales that no machine did, of any kind. UTC microseconds.",
         ),
         sa.Column("closed_at", sa.BigInteger(), nullable=True, comment="When it was won, lost or disqualified. UTC microseconds."),
         sa.Column("closed_as", sa.Text(), server_default="", nullable=False, comment="`won`, `lost`, `disqualified`; empty: neither."),
         sa.Column("reason", sa.Text(), nullable=True, comment="Why it was lost or disqualified."),
-        sa.Column("owner", sa.Text(), nullable=True, comment="Who of sales owns it."),
         sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id", name=op.f("pk_opportunities")),
         comment="Whoever needs contact: a deal, or a lead that has no deal. What became of it is told by these times and the moment of reading.",
     )
@@ -3188,13 +3192,11 @@ def create_staging() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("contacted_at", sa.BigInteger(), nullable=True),
-        sa.Column("contact_activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("waited", sa.BigInteger(), nullable=True),
         sa.Column("last_activity_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_as", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
         prefixes=["UNLOGGED"],
@@ -3385,23 +3387,6 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
-        "dirty_activities",
-        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.PrimaryKeyConstraint("site_id", "space", "activity_id"),
-        prefixes=["UNLOGGED"],
-    )
-    op.create_table(
-        "dirty_opportunities",
-        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
-        prefixes=["UNLOGGED"],
-    )
-    op.create_table(
         "dirty_stages",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -3433,6 +3418,23 @@ def create_staging() -> None:
         sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("month", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "kind", "month"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_activities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "activity_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "dirty_opportunities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
         prefixes=["UNLOGGED"],
     )
     op.create_table(
@@ -3489,23 +3491,6 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
-        "enqueued_activities",
-        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.PrimaryKeyConstraint("site_id", "space", "activity_id"),
-        prefixes=["UNLOGGED"],
-    )
-    op.create_table(
-        "enqueued_opportunities",
-        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
-        prefixes=["UNLOGGED"],
-    )
-    op.create_table(
         "enqueued_stages",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -3540,6 +3525,23 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "enqueued_activities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("activity_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "space", "activity_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "enqueued_opportunities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "taken_rows",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("queue_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -3571,6 +3573,15 @@ def create_staging() -> None:
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "space", "deal_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "concerned_opportunities",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id"),
         prefixes=["UNLOGGED"],
     )
     op.create_table(
@@ -3727,16 +3738,17 @@ def drop_staging() -> None:
     op.drop_table("deal_outcomes")
     op.drop_table("folded_deals")
     op.drop_table("concerned_conversions")
+    op.drop_table("concerned_opportunities")
     op.drop_table("concerned_deals")
     op.drop_table("staged_links")
     op.drop_table("staged_keys")
     op.drop_table("taken_rows")
+    op.drop_table("enqueued_opportunities")
+    op.drop_table("enqueued_activities")
     op.drop_table("enqueued_months")
     op.drop_table("enqueued_sums")
     op.drop_table("enqueued_journeys")
     op.drop_table("enqueued_stages")
-    op.drop_table("enqueued_opportunities")
-    op.drop_table("enqueued_activities")
     op.drop_table("enqueued_conversions")
     op.drop_table("enqueued_deals")
     op.drop_table("enqueued_properties")
@@ -3744,12 +3756,12 @@ def drop_staging() -> None:
     op.drop_table("enqueued_identity")
     op.drop_table("enqueued_touches")
     op.drop_table("enqueued_labels")
+    op.drop_table("dirty_opportunities")
+    op.drop_table("dirty_activities")
     op.drop_table("dirty_months")
     op.drop_table("dirty_sums")
     op.drop_table("dirty_journeys")
     op.drop_table("dirty_stages")
-    op.drop_table("dirty_opportunities")
-    op.drop_table("dirty_activities")
     op.drop_table("dirty_conversions")
     op.drop_table("dirty_deals")
     op.drop_table("dirty_properties")

@@ -39,6 +39,8 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"channel_rules": [{"channel": "Direct", "source": "news"}]},
     {"lookback_days": {"lead": 1, "customer": 2}},
     {"half_life_days": 0.25},
+    {"business_hours": {"mon": ["09:00-12:00", "13:00-17:00"], "thu": ["10:00-24:00"]}, "holidays": ["03-04"]},
+    {"contact_counts": ["email:inbound", "other"], "first_contact_hours": 0.5, "contact_before_days": 0},
 )
 ACCOUNTS: tuple[dict[str, Any], ...] = (
     {"account_journeys": True},
@@ -120,10 +122,25 @@ def _message(chance: random.Random) -> tuple[str, dict[str, Any]]:
     if type_.startswith("contact."):
         return type_, _contact(chance)
     if type_ == "activity.logged":
-        return type_, {"kind": "call", "contact": _contact(chance), "deal": f"d{chance.randrange(4)}"}
+        return type_, _activity(chance)
+    if type_ == "activity.deleted":
+        return type_, {"id": f"a{chance.randrange(4)}"}
     if type_ == "deal.adjusted":
         return type_, {"id": f"d{chance.randrange(4)}", "amount": f"{chance.randrange(-500, 500)}.50", "currency": "USD"}
     return type_, _deal(chance)
+
+
+def _activity(chance: random.Random) -> dict[str, Any]:
+    """What sales did, told anew at times: with a contact, about a deal, or both."""
+    about = {"contact": _contact(chance), "deal": f"d{chance.randrange(4)}"}
+    return {
+        "id": chance.choice((None, *(f"a{number}" for number in range(4)))),
+        "kind": chance.choice(("call", "call", "email", "other")),
+        "direction": chance.choice((None, "inbound", "outbound")),
+        "automated": chance.random() < 0.2,
+        "took_place_at": at(chance.choice((-1_000, 0, 1_000, 3_000))).isoformat(),
+        **{name: about[name] for name in chance.choice((("contact",), ("deal",), ("contact", "deal")))},
+    }
 
 
 def _deal(chance: random.Random) -> dict[str, Any]:

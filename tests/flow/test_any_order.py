@@ -170,6 +170,7 @@ async def test_any_order_of_arrival_gives_the_same(database: Database, log: Log,
     await tell_in_order(database, log, story)
     in_order = await derived(database)
     assert in_order["journey_touches"], "a story without a journey shows nothing"
+    assert in_order["opportunities"], "nor does one in which nobody needs contact"
 
     await forget_everything(database)
     await tell_in_any_order(database, log, story, random.Random(seed))

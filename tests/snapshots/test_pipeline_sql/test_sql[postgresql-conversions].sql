@@ -196,6 +196,10 @@ DELETE
 FROM enqueued_sums
 WHERE enqueued_sums.site_id = :site_id::VARCHAR COLLATE "C";
 
+DELETE
+FROM enqueued_opportunities
+WHERE enqueued_opportunities.site_id = :site_id::VARCHAR COLLATE "C";
+
 INSERT INTO enqueued_journeys (site_id, kind, holder_id, fact_id)
 SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.holder_id, anon_1.fact_id
 FROM (SELECT concerned_conversions.site_id AS site_id, concerned_conversions.kind AS kind, concerned_conversions.holder_id AS holder_id, concerned_conversions.fact_id AS fact_id
@@ -209,6 +213,18 @@ FROM (SELECT staged_ledger_entries.site_id AS site_id, staged_ledger_entries.kin
 FROM staged_ledger_entries
 WHERE staged_ledger_entries.site_id = :site_id::VARCHAR COLLATE "C" AND staged_ledger_entries.is_gone IS false) AS anon_1
 WHERE True ON CONFLICT (site_id, kind, day) DO NOTHING;
+
+INSERT INTO enqueued_opportunities (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.person_id AS person_id, ''::VARCHAR AS space, ''::VARCHAR AS deal_id
+FROM (SELECT conversions.person_id AS person_id
+FROM staged_conversions
+JOIN conversions ON conversions.site_id = :site_id::VARCHAR COLLATE "C" AND conversions.kind = staged_conversions.kind AND conversions.holder_id = staged_conversions.holder_id AND conversions.fact_id = staged_conversions.fact_id
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.kind IN (__[POSTCOMPILE_kind_1])
+UNION SELECT staged_conversions.person_id AS person_id
+FROM staged_conversions
+WHERE staged_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND staged_conversions.kind IN (__[POSTCOMPILE_kind_1]) AND staged_conversions.is_gone IS false) AS people) AS anon_1
+WHERE True ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
 INSERT INTO enqueued_sums (site_id, kind, day)
 SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
@@ -237,3 +253,8 @@ FROM enqueued_sums
 WHERE enqueued_sums.site_id = :site_id::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT *
 FROM sums_queue
 WHERE sums_queue.site_id = enqueued_sums.site_id AND sums_queue.kind = enqueued_sums.kind AND sums_queue.day = enqueued_sums.day));
+
+INSERT INTO opportunities_queue (site_id, person_id, space, deal_id, received_at)
+SELECT enqueued_opportunities.site_id, enqueued_opportunities.person_id, enqueued_opportunities.space, enqueued_opportunities.deal_id, :received_at::BIGINT AS anon_1
+FROM enqueued_opportunities
+WHERE enqueued_opportunities.site_id = :site_id::VARCHAR COLLATE "C";

@@ -152,6 +152,10 @@ FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id;
 
 DELETE
+FROM enqueued_opportunities
+WHERE enqueued_opportunities.site_id = :site_id;
+
+DELETE
 FROM enqueued_activities
 WHERE enqueued_activities.site_id = :site_id;
 
@@ -295,6 +299,40 @@ JOIN staged_key_people ON staged_key_people.site_id = :site_id AND staged_key_pe
 WHERE staged_key_people.is_gone IS 0) AS people) AS anon_1
 WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_opportunities (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT :site_id AS site_id, people.person_id AS person_id, '' AS space, '' AS deal_id
+FROM (SELECT key_people.person_id AS person_id
+FROM (SELECT DISTINCT keys_beside_concerned.key_id AS key_id
+FROM (SELECT dirty_identity.key_id AS key_id
+FROM dirty_identity
+WHERE dirty_identity.site_id = :site_id
+UNION SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS concerned
+JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id AND links_of_concerned.key_id = concerned.key_id
+JOIN link_keys AS keys_beside_concerned ON keys_beside_concerned.site_id = :site_id AND keys_beside_concerned.link_id = links_of_concerned.link_id
+WHERE EXISTS (SELECT *
+FROM contact_marks
+WHERE contact_marks.site_id = :site_id AND contact_marks.link_id = links_of_concerned.link_id)) AS keys
+JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = keys.key_id
+UNION SELECT staged_key_people.person_id AS person_id
+FROM (SELECT DISTINCT keys_beside_concerned.key_id AS key_id
+FROM (SELECT dirty_identity.key_id AS key_id
+FROM dirty_identity
+WHERE dirty_identity.site_id = :site_id
+UNION SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS concerned
+JOIN link_keys AS links_of_concerned ON links_of_concerned.site_id = :site_id AND links_of_concerned.key_id = concerned.key_id
+JOIN link_keys AS keys_beside_concerned ON keys_beside_concerned.site_id = :site_id AND keys_beside_concerned.link_id = links_of_concerned.link_id
+WHERE EXISTS (SELECT *
+FROM contact_marks
+WHERE contact_marks.site_id = :site_id AND contact_marks.link_id = links_of_concerned.link_id)) AS keys
+JOIN staged_key_people ON staged_key_people.site_id = :site_id AND staged_key_people.key_id = keys.key_id
+WHERE staged_key_people.is_gone IS 0) AS people) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
+
 INSERT INTO enqueued_activities (site_id, space, activity_id)
 SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.activity_id
 FROM (SELECT activities.site_id AS site_id, activities.space AS space, activities.activity_id AS activity_id
@@ -324,6 +362,11 @@ INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at AS anon_1
 FROM enqueued_conversions
 WHERE enqueued_conversions.site_id = :site_id;
+
+INSERT INTO opportunities_queue (site_id, person_id, space, deal_id, received_at)
+SELECT enqueued_opportunities.site_id, enqueued_opportunities.person_id, enqueued_opportunities.space, enqueued_opportunities.deal_id, :received_at AS anon_1
+FROM enqueued_opportunities
+WHERE enqueued_opportunities.site_id = :site_id;
 
 INSERT INTO activities_queue (site_id, space, activity_id, received_at)
 SELECT enqueued_activities.site_id, enqueued_activities.space, enqueued_activities.activity_id, :received_at AS anon_1
