@@ -35,6 +35,7 @@ from app.privacy import endpoints as privacy
 from app.reports import endpoints as reports
 from app.reports import experiment_endpoints as experiments
 from app.reports import journey_endpoints as journey_reports
+from app.reports import opportunity_endpoints as opportunities
 from app.settings import Settings
 from app.sites import endpoints as administration
 from app.sites import segment_endpoints as segments
@@ -108,7 +109,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
     ours = (administration, segments, models, identity, privacy)
-    for door in (events, snippet, webhooks, *ours, reports, journey_reports, experiments):
+    for door in (events, snippet, webhooks, *ours, reports, journey_reports, opportunities, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 _MODELS_IN_A_TABLE = 7
 """So that figures of six digits fit into 120 characters."""
@@ -53,6 +54,29 @@ def funnel_line(funnel: dict[str, Any]) -> str:
     """How many people came as far as each stage; stages that nobody reached are left out."""
     reached = {step: sum(int(row.get(step) or 0) for row in funnel["rows"]) for step in _STEPS}
     return "Funnel, in people: " + " → ".join(f"{count:,} {step}" for step, count in reached.items() if count)
+
+
+def calls_table(answer: dict[str, Any]) -> Table:
+    """Whom to call first, from the answer of `/v1/opportunities`."""
+    table = Table(title="Nobody has called them yet, the most expected first", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("name", "outcome", "stage", "channel", "next step"):
+        table.add_column(name, overflow="fold")
+    for name in ("waited, hours", "expected value"):
+        table.add_column(name, justify="right")
+    for row in answer["opportunities"]:
+        expected = row["expected_value"]
+        texts = (row["name"], row["outcome"], row["stage"], row["channel"], row["next_step"])
+        worth = f"{_money(expected['amount'])} {expected['currency']}" if expected else "–"
+        table.add_row(*(Text(text or "–") for text in texts), f"{row['waited_hours']:,.1f}", worth)
+    return table
+
+
+def outcomes_line(answer: dict[str, Any]) -> str:
+    """What became of all who needed contact."""
+    totals = answer["totals"]
+    names = ("uncontacted", "missed", "open", "lost", "won", "disqualified")
+    counts = ", ".join(f"{totals[name]:,} {name}" for name in names if totals[name])
+    return f"Of {totals['need_contact']:,} who needed contact: {counts}"
 
 
 def _channels(models: dict[str, dict[str, Any]]) -> list[str]:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.demo.delivery import CONNECTION, Keys, Refused, deliver, plan
-from app.demo.report import credit_tables, funnel_line, reasons_line
+from app.demo.report import calls_table, credit_tables, funnel_line, outcomes_line, reasons_line
 from app.demo.traffic import DAYS, month
 from app.demo.world import cast
 from app.main import create_app
@@ -143,6 +143,8 @@ async def _show(console: Console, client: httpx.AsyncClient, administrator: dict
         console.print(table)
     console.print(reasons_line(credit["models"]["linear"]))
     console.print(funnel_line(await _get(client, "/v1/reports/funnel?by=channel", administrator)))
+    console.print(calls_table(await _get(client, "/v1/opportunities?outcome=uncontacted,missed&closed=false&limit=8", administrator)))
+    console.print(outcomes_line(await _get(client, "/v1/reports/opportunities", administrator)))
 
 
 def _say_where(screen: Screen, url: str, keys: Keys) -> None:

@@ -66,7 +66,7 @@ def message(type_: str, at: datetime, **data: Any) -> Message:
 
 
 def cast(first_day: datetime) -> tuple[Story, ...]:
-    """Every story, in a month that begins at `first_day` (midnight, with its zone). It ends within 28 days."""
+    """Every story, in a month that begins at `first_day` (midnight, with its zone). It ends within 30 days."""
 
     def at(day: int, time: str) -> datetime:
         hours, minutes = map(int, time.split(":"))
@@ -74,7 +74,7 @@ def cast(first_day: datetime) -> tuple[Story, ...]:
 
     return (
         _ada(at), _ben_and_cleo(at), _dora(at), _emil_and_fay(at), _gus(at), _hana(at), _ivo(at),
-        _jana(at), _kai(at), _lea(at), _max(at), _nora(at), _oli(at), _rosa(at),
+        _jana(at), _kai(at), _lea(at), _max(at), _nora(at), _oli(at), _rosa(at), _tess(at), _uma(at), _vic_and_wes(at), _yara(at), _zed(at),
     )  # fmt: skip
 
 
@@ -271,4 +271,66 @@ def _rosa(at: Clock) -> Story:
             message("deal.created", at(6, "9:00"), id="aperture", name="Aperture", amount="4000.00", currency="USD", contacts=[rosa]),
             message("deal.lost", at(20, "9:00"), id="aperture", lost_reason="Chose a competitor"),
         ),
+    )
+
+
+def _tess(at: Clock) -> Story:
+    return Story(
+        "tess",
+        "A lead of the last night whom nobody has contacted yet: uncontacted, until a day is over.",
+        (
+            visit("v-tess", at(29, "23:30"), "/pricing?utm_source=google&utm_medium=cpc&utm_campaign=crm-software&gclid=Cj0tess", GOOGLE),
+            event("engagement", "v-tess", at(29, "23:34"), "/pricing", engaged_ms=210_000),
+            form("v-tess", at(29, "23:40"), "/demo", "Request a demo", "tess@dunder.example.com"),
+        ),
+    )
+
+
+def _uma(at: Clock) -> Story:
+    uma = {"id": "uma", "email": "uma@gringotts.example.com", "name": "Uma Patil"}
+    deal = {"id": "gringotts", "name": "Gringotts", "amount": "18000.00", "currency": "USD", "stage": "qualified", "owner": "sam"}
+    mail = {"id": "mail-uma", "kind": "email", "direction": "outbound", "automated": True, "contact": "uma", "deal": "gringotts"}
+    return Story(
+        "uma",
+        "A mail that went to many is no contact: her deal is missed.",
+        (
+            visit("v-uma", at(25, "10:00"), "/blog/attribution?utm_source=newsletter&utm_medium=email&utm_campaign=monthly"),
+            form("v-uma", at(25, "10:20"), "/contact", "Contact sales", uma["email"]),
+        ),
+        (message("deal.created", at(26, "9:00"), **deal, contacts=[uma]), message("activity.logged", at(26, "9:30"), **mail)),
+    )
+
+
+def _vic_and_wes(at: Clock) -> Story:
+    people = ["vic@monarch.example.com", "wes@monarch.example.com"]
+    deal = {"id": "monarch", "name": "Monarch", "amount": "6000.00", "currency": "USD", "stage": "qualified", "owner": "kim"}
+    call = {"id": "call-wes", "kind": "call", "direction": "outbound", "contact": people[1]}
+    return Story(
+        "vic and wes",
+        "One deal with two contacts of whom one was called: it is open.",
+        messages=(message("deal.created", at(24, "9:00"), **deal, contacts=people), message("activity.logged", at(24, "15:00"), **call)),
+    )
+
+
+def _yara(at: Clock) -> Story:
+    yara = "yara@nakatomi.example.com"
+    deal = {"id": "nakatomi", "name": "Nakatomi", "amount": "3500.00", "currency": "USD", "stage": "qualified", "owner": "sam"}
+    call = {"id": "call-yara", "kind": "call", "direction": "outbound", "contact": yara, "deal": "nakatomi"}
+    return Story(
+        "yara",
+        "Called two days after the promise: her deal is open, and late.",
+        messages=(
+            message("deal.created", at(20, "9:00"), **deal, contacts=[yara]),
+            message("activity.logged", at(23, "9:00"), **call),
+        ),
+    )
+
+
+def _zed(at: Clock) -> Story:
+    zed = {"id": "zed", "email": "zed@planetexpress.example.com"}
+    return Story(
+        "zed",
+        "A student who asked for a job: disqualified, and outside every rate.",
+        (visit("v-zed", at(22, "11:00"), "/", GOOGLE), form("v-zed", at(22, "11:10"), "/contact", "Contact sales", zed["email"])),
+        (message("contact.disqualified", at(22, "14:00"), **zed, reason="Applicant"),),
     )

@@ -32,7 +32,7 @@ def _page() -> ColumnElement[str]:
     return _event.host + _event.path
 
 
-def _section() -> ColumnElement[str]:
+def section() -> ColumnElement[str]:
     """Host and first segment of the path: `shop.example/blog`."""
     rest = func.substr(_event.path, 2)
     end = position_of(rest, literal("/"))
@@ -43,13 +43,13 @@ def _is_asset() -> ColumnElement[bool]:
     return or_(_event.type == "download", *(func.lower(_event.path).like(f"%.{ending}") for ending in ENDINGS))
 
 
-def _is_page() -> ColumnElement[bool]:
+def is_page() -> ColumnElement[bool]:
     return and_(_event.type.in_(("visit", "pageview", "engagement")), _event.path != "")
 
 
 _ITEMS: dict[str, tuple[Callable[[], ColumnElement[str]], Callable[[], ColumnElement[bool]]]] = {
-    "page": (_page, _is_page),
-    "section": (_section, _is_page),
+    "page": (_page, is_page),
+    "section": (section, is_page),
     "form": (lambda: _form.name, lambda: _event.type == "form_submit"),
     "asset": (_page, _is_asset),
 }

@@ -70,7 +70,9 @@ TAKEN = frozenset({
     "minor", "revenue_low", "revenue_high", "pipeline_low", "pipeline_high", "influenced_conversions", "influenced_amount", "before",
     "after", "change", "causes", "by_lookback_days", "spread", "models", "path", "days", "sourced_by", "touches", "is_cut",
     "non_converting", "conversion_rate", "a", "b", "share_of_a", "share_of_b", "page", "section", "form", "asset", "readers", "views",
-    "engaged_seconds", "pipeline_at_creation", "pipeline_now", *(each.name for each in BUILT_IN),
+    "engaged_seconds", "pipeline_at_creation", "pipeline_now", "reason", "uncontacted", "missed", "open", "lost", "won", "disqualified",
+    "unknown", "need_contact", "missed_share", "lost_share", "late", "may_not_be_contacted", "amounts", "response", "slow_follow_up",
+    *(each.name for each in BUILT_IN),
 })  # fmt: skip
 """Names that already mean something in a question or an answer."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +14,8 @@ from app.demo.delivery import Keys, deliver, plan
 from app.demo.traffic import DAYS, month
 from app.demo.world import Story, cast
 from app.pipeline import run_until_idle
+from app.reports.opportunity_list import OpportunityFilters, opportunities
+from app.sites.site import load_site
 from tests.world import SECRET_KEY, WRITE_KEY
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +40,15 @@ CREDIT = {
     "massive": [("Webinars", "2500.00")],
 }
 """Linear credit of each deal that was won, in order of time."""
+OUTCOMES = {
+    "tess@dunder.example.com": ("uncontacted", False),
+    "gringotts": ("missed", False),
+    "monarch": ("open", False),
+    "nakatomi": ("open", True),
+    "zed@planetexpress.example.com": ("disqualified", False),
+    "initech": ("won", False),
+}
+"""What became of them at the end of the month, and whether they were contacted late."""
 
 
 @pytest.fixture
@@ -72,6 +83,14 @@ async def test_what_nobody_earned_has_its_reason(played: httpx.AsyncClient) -> N
         "no_touch": "600.00",
         "outside_lookback": "800.00",
     }
+
+
+async def test_the_list_of_whom_to_call_is_as_the_stories_say(played: httpx.AsyncClient, database: Database) -> None:
+    async with database.read() as connection:
+        site = await load_site(connection, "default")
+        answer = await opportunities(connection, site, OpportunityFilters(limit=200), FIRST_DAY + timedelta(days=30))
+    found = {row["deal_id"] or row["contact"]["email"]: (row["outcome"], row["is_late"]) for row in answer["opportunities"]}
+    assert {name: found[name] for name in OUTCOMES} == OUTCOMES
 
 
 def test_the_month_is_the_same_for_the_same_seed_and_never_later_than_now() -> None:
