@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.crm.messages import Said
 from app.crm.providers import Client, Pipeline, Provider, Stage
 from app.sites.connections import Connection, ConnectionSettings, PipelineSettings
 from app.tables import to_micros
 
 MEANINGS = ("won", "lost", "ignored")
+_OUTCOMES = ("won", "lost", "open")
 _MOST_PAGES = 5
 
 
@@ -90,32 +92,41 @@ async def preview(
     if provider.poll is None or "deals" not in provider.polls:
         return []
     names = {stage.id: f"{pipeline.name}: {stage.name}" for pipeline in pipelines for stage in pipeline.stages}
-    deals: dict[str, Previewed] = {}
+    deals: dict[str, dict[str, Any]] = {}
     cursor: str | None = None
     for _ in range(_MOST_PAGES):
         page = await provider.poll(client, sender, "deals", to_micros(since), cursor)
-        for said in page.said:
-            if said.type.startswith("deal.") and (len(deals) < most or said.data.get("id") in deals):
-                deals[str(said.data.get("id"))] = _previewed(said.data, said.type, names, sender.fields.settings)
+        for said in sorted(page.said, key=lambda said: said.occurred_at or 0):
+            deal_id = str(said.data.get("id"))
+            if said.type.startswith("deal.") and (len(deals) < most or deal_id in deals):
+                deals[deal_id] = deals.get(deal_id, {}) | _told_by(said)
         cursor = page.cursor
         if cursor is None or len(deals) >= most:
             break
-    return list(deals.values())
+    return [_previewed(data, names, sender.fields.settings) for data in deals.values()]
 
 
-def _previewed(data: dict[str, Any], type_: str, names: dict[str, str], settings: ConnectionSettings) -> Previewed:
+def _told_by(said: Said) -> dict[str, Any]:
+    """What a message adds to what is known of its deal."""
+    change = said.type.removeprefix("deal.")
+    outcome = {"reopened": "open"}.get(change, change)
+    told = {name: value for name, value in said.data.items() if value is not None}
+    return told | ({"outcome": outcome} if outcome in _OUTCOMES else {})
+
+
+def _previewed(data: dict[str, Any], names: dict[str, str], settings: ConnectionSettings) -> Previewed:
     stage = str(data.get("stage") or "")
-    amount = " ".join(str(data[name]) for name in ("amount", "currency") if data.get(name) is not None)
-    return Previewed(str(data.get("name") or data.get("id")), names.get(stage, stage), amount, counts_as(data, type_, settings))
+    amount = " ".join(str(data[name]) for name in ("amount", "currency") if name in data)
+    return Previewed(str(data.get("name") or data.get("id")), names.get(stage, stage), amount, counts_as(data, settings))
 
 
-def counts_as(data: dict[str, Any], type_: str, settings: ConnectionSettings) -> str:
-    """What a deal would count as: what its stage means, else what the CRM says outright."""
+def counts_as(data: dict[str, Any], settings: ConnectionSettings) -> str:
+    """What a deal would count as: what the CRM says outright, else what its stage means."""
     pipeline, stage = data.get("pipeline"), data.get("stage")
     if settings.pipelines and pipeline is not None and str(pipeline) not in settings.pipelines:
         return "ignored (pipeline)"
     meant = [meaning for meaning, stages in settings.meanings().items() if str(stage) in stages]
     if meant == ["ignored"]:
         return "ignored (stage)"
-    said = data.get("outcome") or type_.removeprefix("deal.")
-    return str(said) if said in {"won", "lost"} else meant[0] if meant else "open"
+    said = data.get("outcome")
+    return str(said) if said in _OUTCOMES else meant[0] if meant else "open"
