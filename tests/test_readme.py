@@ -38,12 +38,29 @@ async def test_the_example_answers_what_the_readme_shows(client: httpx.AsyncClie
     assert answer.keys() == json.loads(shown).keys()
 
 
+async def test_a_row_of_whom_to_call_has_what_the_readme_shows(client: httpx.AsyncClient, database: Database) -> None:
+    await play(client, database, "tess")
+    [shown] = re.findall(r"```json\n(\{\n  \"deal_id\".*?)```", README.read_text(), re.DOTALL)
+    answer = await client.get("/v1/opportunities", headers={"Authorization": f"Bearer {SECRET_KEY}"})
+    [row] = answer.json()["opportunities"]
+    moments = {"started_at", "due_at", "waited_hours", "last_touches", "expected_value", "outcome", "person_id", "people"}
+    expected = json.loads(shown)
+    assert row.keys() == expected.keys()
+    assert {name: each for name, each in row.items() if name not in moments} == {
+        name: each for name, each in expected.items() if name not in moments
+    }
+
+
 async def play_ada(client: httpx.AsyncClient, database: Database) -> None:
+    await play(client, database, "ada")
+
+
+async def play(client: httpx.AsyncClient, database: Database, name: str) -> None:
     connection = {"id": "crm", "provider": "generic", "secret": WEBHOOK_SECRET}
     authorised = {"Authorization": f"Bearer {SECRET_KEY}"}
     assert (await client.post("/v1/connections", json=connection, headers=authorised)).is_success
-    [ada] = [story for story in cast(datetime(2026, 5, 1, tzinfo=UTC)) if story.name == "ada"]
-    await deliver(client, plan([ada], datetime.now(UTC)), Keys(WRITE_KEY, SECRET_KEY, WEBHOOK_SECRET), lambda: None)
+    [story] = [story for story in cast(datetime(2026, 5, 1, tzinfo=UTC)) if story.name == name]
+    await deliver(client, plan([story], datetime.now(UTC)), Keys(WRITE_KEY, SECRET_KEY, WEBHOOK_SECRET), lambda: None)
     await run_until_idle(database)
 
 
