@@ -22,8 +22,8 @@ from app import ids
 from app.collect.fields import RecordId
 from app.crm import hubspot_api
 from app.crm.hubspot_records import KINDS, Account, Around, deleted, said_of, says_stages, stage_said
-from app.crm.hubspot_values import Entry, Record, micros, stamp
-from app.crm.messages import Said, snapshot
+from app.crm.hubspot_values import Entry, Record, micros
+from app.crm.messages import Said, snapshot, stamp
 from app.crm.providers import Delivery, NotUnderstood, Provider, Read, Wanted
 from app.sites.connections import Connection
 

@@ -26,8 +26,8 @@ from app.crm.hubspot_records import (
     says_stages,
     stage_meanings,
 )
-from app.crm.hubspot_values import Entry, Properties, Record, micros, stamp
-from app.crm.messages import Said, snapshot
+from app.crm.hubspot_values import Entry, Properties, Record, micros
+from app.crm.messages import Said, snapshot, stamp
 from app.crm.providers import Client, Page, Pipeline, Stage
 from app.sites.connections import Connection
 

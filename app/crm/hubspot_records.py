@@ -12,8 +12,8 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from app.crm.hubspot_touches import TOUCH_PROPERTIES, reported_touches
-from app.crm.hubspot_values import LONGEST_LINE, Entry, Properties, Record, in_order, micros, stamp
-from app.crm.messages import Said, snapshot
+from app.crm.hubspot_values import LONGEST_LINE, Entry, Properties, Record, in_order, micros
+from app.crm.messages import Said, snapshot, stamp
 from app.crm.providers import Pipeline
 from app.sites.connections import Connection
 from app.tables import from_micros

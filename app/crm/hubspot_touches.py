@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.collect.origins import arrival
-from app.crm.hubspot_values import Record, micros, stamp
+from app.crm.hubspot_values import Record, micros
+from app.crm.messages import stamp
 
 TOUCH_PROPERTIES = (
     "hs_analytics_source", "hs_analytics_source_data_1", "hs_analytics_source_data_2", "hs_analytics_first_timestamp",

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.collect.fields import LATEST, micros_of
-from app.tables import from_micros
 
 Properties = Mapping[str, str | None]
 LONGEST_LINE = 1_000
@@ -62,8 +61,3 @@ def micros(value: object) -> int | None:
         return micros_of(text if "T" in text else f"{text}T00:00:00Z")
     except ValueError:
         return None
-
-
-def stamp(at: int | None) -> str | None:
-    """Microseconds as the text that messages hold."""
-    return None if at is None else from_micros(at).isoformat().replace("+00:00", "Z")

@@ -41,6 +41,11 @@ def snapshot(type: str, record_id: str, data: dict[str, Any], occurred_at: int) 
     return Said(ids.digest(told), type, data, occurred_at)
 
 
+def stamp(at: int | None) -> str | None:
+    """Microseconds as the text that messages hold."""
+    return None if at is None else tables.from_micros(at).isoformat().replace("+00:00", "Z")
+
+
 # ---------------------------------------------------------------- what is sent
 
 
