@@ -207,8 +207,11 @@ def _message(answer: Any) -> str:
 
 
 def _seconds_to_wait(headers: httpx.Headers) -> float:
-    """What `Retry-After` asks for, as seconds or as a date (which is held against the sender's own clock)."""
-    asked = headers.get("retry-after", "").strip()
+    """What `Retry-After` asks for, as seconds or as a date (which is held against the sender's own clock).
+
+    Pipedrive says it as `x-ratelimit-reset`: the seconds that are left of the window.
+    """
+    asked = headers.get("retry-after", headers.get("x-ratelimit-reset", "")).strip()
     if asked.isascii() and asked.isdigit():
         return float(asked[:9])
     try:
