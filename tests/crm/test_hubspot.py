@@ -325,9 +325,10 @@ async def api(hubspot: FakeHubspot) -> AsyncIterator[Api]:
 
 @asynccontextmanager
 async def api_waiting(hubspot: FakeHubspot, seconds: float) -> AsyncIterator[Api]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(base_url=hubspot.url, headers=headers, timeout=seconds) as http:
-        yield Api(http, title="HubSpot", token=TOKEN)
+    there = sender()
+    there = replace(there, fields=there.fields.model_copy(update={"api_base_url": hubspot.url}))
+    async with api_of(there, PROVIDER, allow_private=True, seconds=seconds) as opened:
+        yield opened
 
 
 async def fetch(api: Api, kind: str, *record_ids: int | str, **settings: Any) -> list[tuple[str, dict[str, Any], datetime | None]]:
