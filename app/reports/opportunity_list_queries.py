@@ -146,7 +146,10 @@ def _is_wanted(rows: Any, asked: Collection[str]) -> list[ColumnElement[bool]]:
 
 def _chosen(read: Reading, asked: Collection[str]) -> CTE:
     """The rows asked for, those who may not be contacted among them."""
-    rows = opportunity_rows(read)
+    only = {"outcome", "is_stale", "is_closed", "is_deal", "may_contact", "started_at", "stage", "pipeline", "amount_minor", "currency"}
+    only |= {"owner"} & set(asked)
+    only |= {"kind", "holder_id", "fact_id"} if "channel" in asked else set()
+    rows = opportunity_rows(read, only=only)
     if "channel" not in asked:
         return select(*rows.columns).where(literal(True), *_is_wanted(rows.c, asked)).cte("chosen")
     joined, columns = with_first_touches(rows, ("channel",))
@@ -168,17 +171,23 @@ def page_of_opportunities(read: Reading, asked: Collection[str], *, is_next: boo
         numbers = (bindparam(name, type_=BigInteger) for name in ("after_rank", "after_newness"))
         texts = (bindparam(name, type_=tables.Key) for name in ("after_person", "after_space", "after_deal"))
         page = page.where(tuple_(*order) > tuple_(*numbers, *texts))
-    shown = page.order_by(*order).limit(bindparam("limit")).cte("page")
+    ranks = page.order_by(*order).limit(bindparam("limit")).cte("page")
+    shown = opportunity_rows(read, among=ranks)
     joined, columns = with_first_touches(shown, ("channel",))
     now: ColumnElement[int] = bindparam("now", type_=BigInteger)
     until = least(func.coalesce(shown.c.closed_at, now), now)
     so_far = greatest(time_at_work(until) - time_at_work(shown.c.started_at), literal(0))
     waited = case((shown.c.is_contacted, shown.c.waited), else_=so_far)
+    names = ("rate_won", "rate_closed", "rate_of", "value_minor", "value_of", "expected_minor", "rank", "newness")
+    expected = (ranks.c[name] for name in names)
     return (
-        select(*shown.columns, columns["channel"].label("channel"), waited.label("waited_for"), _stage_of_lead(shown).label("lead_stage"))
-        .select_from(joined)
-        .order_by(*(shown.c[column.name] for column in order))
-    )
+        select(
+            *shown.columns, *expected, columns["channel"].label("channel"), waited.label("waited_for"),
+            _stage_of_lead(shown).label("lead_stage"),
+        )
+        .select_from(joined.join(ranks, and_(*(ranks.c[name] == shown.c[name] for name in _KEY))))
+        .order_by(*(ranks.c[column.name] for column in order))
+    )  # fmt: skip
 
 
 def _stage_of_lead(rows: CTE) -> ColumnElement[Any]:

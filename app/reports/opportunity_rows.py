@@ -29,6 +29,7 @@ _KEY = ("person_id", "space", "deal_id")
 
 _row = tables.opportunities.c
 _deal = tables.deals.c
+_lead = tables.conversions.alias("its_lead")
 
 
 @dataclass(frozen=True)
@@ -68,38 +69,50 @@ async def reading(connection: AsyncConnection, site: Site, now: datetime) -> Rea
 # ---------------------------------------------------------------- the rows
 
 
-def opportunity_rows(read: Reading, *conditions: ColumnElement[bool]) -> CTE:
+def opportunity_rows(
+    read: Reading, *conditions: ColumnElement[bool], only: Collection[str] = (), among: CTE | None = None
+) -> CTE:
     """A row for each deal and lead that needs contact, for which the conditions (on `opportunities`) hold.
 
     Beside the columns of `opportunities` and of its deal: `outcome`, `is_late`, `is_contacted`, `is_closed`, `is_stale`, `is_deal`,
-    `owner`, `may_contact`, and the key of the conversion whose journey led to it (`kind`, `holder_id`, `fact_id`; null: none did).
+    `owner`, `may_contact`, and the key of the conversion whose journey led to it (`kind`, `holder_id`, `fact_id`; null: none did);
+    or `only` some of these beside its key. `among`: rows with keys of those that are wanted.
     Reads `opportunities`, and by their keys `deals`, `deal_people`, `properties` and `conversions` (`ix_conversions__person`).
     """
-    lead = tables.conversions.alias("its_lead")
+    columns = _columns(read)
+    rows: FromClause = tables.opportunities
+    if among is not None:
+        rows = among.join(tables.opportunities, and_(of_site(tables.opportunities), _is_same(among.c, _row)))
+    joined = rows.outerjoin(tables.deals, _is_its_deal())
+    if not only or "kind" in only:
+        is_lead = and_(of_site(_lead), _lead.c.person_id == _row.person_id, _row.person_id != "", _lead.c.kind == _first_kind())
+        joined = joined.outerjoin(_lead, is_lead)
+    wanted = [column.label(each) for each, column in columns.items() if not only or each in (*_KEY, *only)]
+    found = select(*wanted).select_from(joined).where(of_site(tables.opportunities), *conditions)
+    return found.cte("opportunity_rows" if among is None else "shown")
+
+
+def _columns(read: Reading) -> dict[str, ColumnElement[Any]]:
     is_deal = _row.deal_id != ""
-    is_lead = and_(of_site(lead), lead.c.person_id == _row.person_id, _row.person_id != "", lead.c.kind == _first_kind())
-    joined = tables.opportunities.outerjoin(tables.deals, _is_its_deal()).outerjoin(lead, is_lead)
     times = ("started_at", "due_at", "contacted_at", "last_activity_at", "closed_at")
-    of_deal = ("name", "outcome", "stage", "pipeline", "company_name", "amount_minor", "currency", "url")
-    return (
-        select(
-            *(_row[name] for name in _KEY), _row.contact_id, *(micros(_row[name]).label(name) for name in times), _row.waited,
-            _row.closed_as, _row.reason,
-            *(_deal[name].label({"outcome": "deal_outcome", "name": "deal_name"}.get(name, name)) for name in of_deal),
-            outcomes.outcome(_row, are_reported=read.are_reported).label("outcome"),
-            outcomes.is_late(_row).label("is_late"), outcomes.is_contacted(_row).label("is_contacted"),
-            outcomes.is_closed(_row).label("is_closed"), outcomes.is_stale(_row).label("is_stale"),
-            is_deal.label("is_deal"),
-            func.coalesce(func.nullif(_deal.owner, ""), func.nullif(said_of_contact("owner"), ""), NOT_SET).label("owner"),
-            _may_be_contacted().label("may_contact"),
-            case((is_deal, "opportunity"), else_=lead.c.kind).label("kind"),
-            case((is_deal, _row.space), else_=lead.c.holder_id).label("holder_id"),
-            case((is_deal, _row.deal_id), else_=lead.c.fact_id).label("fact_id"),
-        )
-        .select_from(joined)
-        .where(of_site(tables.opportunities), *conditions)
-        .cte("opportunity_rows")
-    )  # fmt: skip
+    of_deal = ("stage", "pipeline", "company_name", "amount_minor", "currency", "url")
+    return {
+        **{name: _row[name] for name in (*_KEY, "contact_id", "waited", "closed_as", "reason")},
+        **{name: micros(_row[name]) for name in times},
+        **{name: _deal[name] for name in of_deal},
+        "deal_name": _deal.name,
+        "outcome": outcomes.outcome(_row, are_reported=read.are_reported),
+        "is_late": outcomes.is_late(_row),
+        "is_contacted": outcomes.is_contacted(_row),
+        "is_closed": outcomes.is_closed(_row),
+        "is_stale": outcomes.is_stale(_row),
+        "is_deal": is_deal,
+        "owner": func.coalesce(func.nullif(_deal.owner, ""), func.nullif(said_of_contact("owner"), ""), NOT_SET),
+        "may_contact": _may_be_contacted(),
+        "kind": case((is_deal, "opportunity"), else_=_lead.c.kind),
+        "holder_id": case((is_deal, _row.space), else_=_lead.c.holder_id),
+        "fact_id": case((is_deal, _row.deal_id), else_=_lead.c.fact_id),
+    }
 
 
 def _is_its_deal() -> ColumnElement[bool]:

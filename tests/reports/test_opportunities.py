@@ -278,11 +278,11 @@ async def test_a_page_takes_a_fixed_number_of_statements(client: httpx.AsyncClie
     counted: list[str] = []
     event.listen(application.state.database.engine.sync_engine, "before_execute", lambda *each: counted.append(str(each[1])[:40]))
     numbers = []
-    await get(client, PATH)  # the first reads who the key belongs to
     for limit in (1, 8):
         counted.clear()
         assert len((await get(client, PATH, limit=limit))["opportunities"]) == limit
-        numbers.append(len(counted))
+        # Who a key belongs to is read anew every few moments.
+        numbers.append(sum(not text.startswith(("SELECT keys.", "SELECT sites.", "SELECT models.")) for text in counted))
     assert numbers[0] == numbers[1], counted
 
 
