@@ -17,6 +17,7 @@ from app.commands.connections import connections
 from app.commands.crm import crm
 from app.commands.keys import keys
 from app.commands.models import models
+from app.commands.notices import notices
 from app.commands.people import people
 from app.commands.quarantine import quarantine
 from app.commands.segments import segments
@@ -37,6 +38,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
 app.add_typer(crm, name="crm")
 app.add_typer(models, name="models")
+app.add_typer(notices, name="notices")
 app.add_typer(segments, name="segments")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(people, name="people")

@@ -30,6 +30,9 @@ from app.db import Database
 from app.errors import BadRequest, Problem, Unavailable, Unprocessable
 from app.identity import endpoints as identity
 from app.log import Log
+from app.notices import endpoints as notices
+from app.notices.delivery import Notifier
+from app.notices.running import notifying
 from app.pipeline import run_worker
 from app.privacy import endpoints as privacy
 from app.reports import endpoints as reports
@@ -108,7 +111,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    ours = (administration, segments, models, identity, privacy)
+    ours = (administration, segments, models, notices, identity, privacy)
     for door in (events, snippet, webhooks, *ours, reports, journey_reports, opportunities, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
@@ -134,6 +137,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if app.state.run_pipeline:
             calls = Calls.configured(database, app.state.log, app.state.directory, settings)
             await until_stopped.enter_async_context(calling(calls))
+            await until_stopped.enter_async_context(notifying(Notifier.configured(database, settings)))
         # The first to stop: whoever still waits for an answer gets it before anything else ends.
         until_stopped.push_async_callback(app.state.log.stop)
         yield

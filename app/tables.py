@@ -202,14 +202,17 @@ connections = _table(
 
 notice_endpoints = _table(
     "notice_endpoints",
-    "Where a site wants to be told what happens: signed outgoing webhooks.",
+    "Where a site wants to be told what happens: outgoing webhooks.",
     _site(),
     _id("endpoint_id", "Chosen by the caller."),
     _text("url", "Where it is posted to."),
-    _text("secret", "Signing secret, `whsec_…`."),
+    _text("secrets", "JSON list of the one or two live signing secrets, newest first."),
     _text("format", "`standard` (Standard Webhooks) or `slack` (a text that chat systems show)."),
     _text("kinds", "What it is told of, separated by spaces: `stage_changed`, `contact_due`, `hot_visit`."),
     _at("created_at", "When it was made: what happened before is not told."),
+    _at("paused_until", "When to send to it again, where it asked for a pause or failed; null: it did not.", null=True),
+    _at("disabled_at", "When it was disabled; null: it is not.", null=True),
+    _text("disabled_because", "Why, in words.", null=True),
 )
 
 local_days = _table(
@@ -645,19 +648,26 @@ crm_pauses = _table(
 
 notices = _table(
     "notices",
-    "What endpoints are told: once each, whatever is computed anew.",
+    "What endpoints are told: once each, whatever is computed anew. Kept 30 days after it was taken or given up.",
     _site(),
     _id("endpoint_id", "The endpoint."),
     _id("notice_id", "Names what is told, the same whenever it is found again: the `webhook-id`."),
     _text("kind", "`stage_changed`, `contact_due` or `hot_visit`."),
-    _text("body", "What is sent, as JSON."),
-    _at("occurred_at", "When it happened."),
-    _at("next_try_at", "When to try next; while it is sent, when somebody else may."),
+    _key("person_id", "Who it is about, by the ID of then; empty: a deal.", default=""),
+    _key("space", "Deal space; empty for a person.", default=""),
+    _key("deal_id", "The deal; empty for a person.", default=""),
+    _key("mark", "What of it, told once: the stage and which time it is entered; the hot page and the day; empty for `contact_due`.", default=""),
+    _key("fact_id", "The event or CRM fact behind a change of stage; empty: none.", default=""),
+    _text("body", "What is sent, as JSON; `{}`: it was erased before it was sent."),
+    _at("occurred_at", "When it happened, or will."),
+    _at("next_try_at", "When to try next; while it is sent, when somebody else may; the end of time: never again."),
     _int("tries", "How often it was tried."),
     _at("delivered_at", "When it was taken; null: not yet.", null=True),
     _at("given_up_at", "When it was given up; null: it was not.", null=True),
     _text("last_error", "What went wrong the last time.", null=True),
-    Index("ix_notices__due", "site_id", "next_try_at"),
+    Index("ix_notices__due", "site_id", "endpoint_id", "next_try_at"),
+    Index("ix_notices__about", "site_id", "endpoint_id", "deal_id", "space", "person_id"),
+    Index("ix_notices__fact", "site_id", "endpoint_id", "fact_id"),
 )
 
 # ---------------------------------------------------------------- the queues (one for each stage)
@@ -802,6 +812,13 @@ goal_events = _table(
     _at("occurred_at", "When."),
     _int("sequence", "The event's."),
     _text("once_per", "`person` or `event`."),
+    Index(
+        "ix_goal_events__hot",
+        "site_id",
+        "occurred_at",
+        sqlite_where=text("purpose = 'hot'"),
+        postgresql_where=text("purpose = 'hot'"),
+    ),
 )
 
 # ---------------------------------------------------------------- derived: identity

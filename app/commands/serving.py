@@ -22,6 +22,8 @@ from app.log import Log
 from app.logs import configure_logs
 from app.main import create_app
 from app.migrate import migrate
+from app.notices.delivery import Notifier
+from app.notices.running import notifying
 from app.pipeline import run_worker
 from app.server import Server, listen, url_of
 from app.settings import Settings, settings
@@ -72,11 +74,12 @@ def work_until_stopped() -> None:
 
 
 async def _work(database: Database, configured: Settings, stop: asyncio.Event) -> None:
-    """Compute, and call CRMs."""
+    """Compute, call CRMs, and tell others what happens."""
     log = Log(database)
     await log.start()
     try:
-        async with calling(Calls.configured(database, log, Directory(database), configured)):
+        calls = Calls.configured(database, log, Directory(database), configured)
+        async with calling(calls), notifying(Notifier.configured(database, configured)):
             await run_worker(database, stop)
     finally:
         await log.stop()

@@ -115,6 +115,7 @@ SEARCHED: tuple[Searched, ...] = (
     Searched(tables.person_fields, ("value",), _is_of_none),
     Searched(tables.deals, _DEAL_TEXTS, _is_of_deal),
     Searched(tables.history["deals"], _DEAL_TEXTS, _is_of_deal),
+    Searched(tables.notices, ("body",), _is_of_deal, EMPTY_BODY),
     Searched(tables.properties, ("value",), _is_of_record, is_deleted=True),
     Searched(tables.history["properties"], ("value",), _is_of_record, is_deleted=True),
 )

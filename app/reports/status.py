@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.crm.waiting import calls_of_site
 from app.history import reach_of_history
+from app.notices.shown import notices_of_site
 from app.reports.figures import as_rfc3339
 from app.reports.freshness import freshness
 from app.sites.site import Site
@@ -57,5 +58,6 @@ async def status(connection: AsyncConnection, site: Site, now: datetime) -> dict
         "dropped": {row.reason: int(row.count) for row in await connection.execute(drops_by_reason(), here)},
         "set_aside": {row.stage: row.count for row in await connection.execute(failures(), here)},
         "connections": await calls_of_site(connection, site.site_id, now),
+        "notice_endpoints": await notices_of_site(connection, site.site_id),
         "settings_version": site.settings_version,
     }

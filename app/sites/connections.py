@@ -41,13 +41,13 @@ _ENDED = "[]"
 def _checked_secret(provider: Provider, text: str) -> str:
     """A secret as its provider's is. ValueError if it is none; the message never holds it."""
     if provider == "generic":
-        return _signing_secret(text)
+        return signing_secret(text)
     if not _PRINTED.match(text.strip()):
         raise ValueError("a secret is 8 to 500 characters without spaces, as the CRM shows it; without one, one is made")
     return text.strip()
 
 
-def _signing_secret(text: str) -> str:
+def signing_secret(text: str) -> str:
     """A secret of Standard Webhooks. Anything looser would be accepted by the library in silence, and sign nothing."""
     try:
         encoded = text.strip().removeprefix(_SECRET_PREFIX)

@@ -23,7 +23,7 @@ GENERIC_SPACE = "generic"
 
 _LABELLED_BY = ("hosts", "ignored_hosts", "channel_rules", "source_aliases", "campaign_aliases", "lead_forms")
 _COMPUTED_BY = (
-    "goals", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone", "customer_space",
+    "goals", "hot_pages", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone", "customer_space",
 )  # fmt: skip
 _COMPANIES_BY = ("free_mail_domains", "hosts")
 _SUMMED_BY = ("lookback_days", "half_life_days")
@@ -58,7 +58,7 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await write_days(connection, after)
     if changed.intersection(_AT_WORK_BY):
         await write_hours(connection, after)
-    if changed & {"goals", "excluded_hosts", "excluded_paths"}:
+    if changed & {"goals", "hot_pages", "excluded_hosts", "excluded_paths"}:
         await write_rules(connection, after)
     if changed.intersection(_LABELLED_BY):
         await connection.execute(origins_to_label(), {"of_site": after.site_id, "now": now})
@@ -98,13 +98,15 @@ async def write_rules(connection: AsyncConnection, site: Site) -> None:
 
 def goal_rows(site: Site) -> list[dict[str, Any]]:
     """Rows of `goal_rules`."""
-    return [
+    goals = [
         {
             "site_id": site.site_id, "purpose": "goal", "goal": goal.name, "event_type": goal.event or "", "form": "",
             "once_per": goal.once_per, **_path(goal.path or ""),
         }
         for goal in site.settings.goals
     ]  # fmt: skip
+    any_event = {"site_id": site.site_id, "purpose": "hot", "event_type": "", "form": "", "once_per": "event"}
+    return goals + [{**any_event, "goal": path, **_path(path)} for path in site.settings.hot_pages]
 
 
 def excluded_page_rows(site: Site) -> list[dict[str, Any]]:

@@ -257,9 +257,16 @@ class SiteSettings(BaseModel):
         description="What to do next, by stage: `lead`, `mql`, `sql` of people without a deal; the CRM's own stages of a deal, else "
         "`opportunity`.",
     )
+    hot_pages: Paths = Field(
+        [], max_length=100, description="Pages of which sales wants to know at once that a contact of an open deal is on them, exact or "
+        "ending in `*`.",
+    )  # fmt: skip
+    notice_hours: float = Field(4, gt=0, le=168, description="Hours before a promised first contact is due in which `contact_due` is told.")
 
     properties: list[MappedProperty] = Field(
-        [], max_length=100, description='What reports can be filtered and grouped by: `{"name": "industry", "of": "company", "from": "Branch"}`.'
+        [],
+        max_length=100,
+        description='What reports can be filtered and grouped by: `{"name": "industry", "of": "company", "from": "Branch"}`.',
     )
     segments: list[Segment] = Field([], max_length=500, description="Filters under a name, for `segment=`.")
 

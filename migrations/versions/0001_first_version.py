@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "40f5ae4c"
+revision = "1e3dadde"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -135,7 +135,7 @@ def upgrade() -> None:
             "endpoint_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Chosen by the caller."
         ),
         sa.Column("url", sa.Text(), nullable=False, comment="Where it is posted to."),
-        sa.Column("secret", sa.Text(), nullable=False, comment="Signing secret, `whsec_…`."),
+        sa.Column("secrets", sa.Text(), nullable=False, comment="JSON list of the one or two live signing secrets, newest first."),
         sa.Column(
             "format", sa.Text(), nullable=False, comment="`standard` (Standard Webhooks) or `slack` (a text that chat systems show)."
         ),
@@ -148,8 +148,16 @@ def upgrade() -> None:
         sa.Column(
             "created_at", sa.BigInteger(), nullable=False, comment="When it was made: what happened before is not told. UTC microseconds."
         ),
+        sa.Column(
+            "paused_until",
+            sa.BigInteger(),
+            nullable=True,
+            comment="When to send to it again, where it asked for a pause or failed; null: it did not. UTC microseconds.",
+        ),
+        sa.Column("disabled_at", sa.BigInteger(), nullable=True, comment="When it was disabled; null: it is not. UTC microseconds."),
+        sa.Column("disabled_because", sa.Text(), nullable=True, comment="Why, in words."),
         sa.PrimaryKeyConstraint("site_id", "endpoint_id", name=op.f("pk_notice_endpoints")),
-        comment="Where a site wants to be told what happens: signed outgoing webhooks.",
+        comment="Where a site wants to be told what happens: outgoing webhooks.",
     )
     op.create_table(
         "local_days",
@@ -1111,22 +1119,59 @@ def upgrade() -> None:
             comment="Names what is told, the same whenever it is found again: the `webhook-id`.",
         ),
         sa.Column("kind", sa.Text(), nullable=False, comment="`stage_changed`, `contact_due` or `hot_visit`."),
-        sa.Column("body", sa.Text(), nullable=False, comment="What is sent, as JSON."),
-        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened. UTC microseconds."),
+        sa.Column(
+            "person_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="Who it is about, by the ID of then; empty: a deal.",
+        ),
+        sa.Column(
+            "space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="Deal space; empty for a person.",
+        ),
+        sa.Column(
+            "deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="The deal; empty for a person.",
+        ),
+        sa.Column(
+            "mark",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="What of it, told once: the stage and which time it is entered; the hot page and the day; empty for `contact_due`.",
+        ),
+        sa.Column(
+            "fact_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="The event or CRM fact behind a change of stage; empty: none.",
+        ),
+        sa.Column("body", sa.Text(), nullable=False, comment="What is sent, as JSON; `{}`: it was erased before it was sent."),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it happened, or will. UTC microseconds."),
         sa.Column(
             "next_try_at",
             sa.BigInteger(),
             nullable=False,
-            comment="When to try next; while it is sent, when somebody else may. UTC microseconds.",
+            comment="When to try next; while it is sent, when somebody else may; the end of time: never again. UTC microseconds.",
         ),
         sa.Column("tries", sa.BigInteger(), nullable=False, comment="How often it was tried."),
         sa.Column("delivered_at", sa.BigInteger(), nullable=True, comment="When it was taken; null: not yet. UTC microseconds."),
         sa.Column("given_up_at", sa.BigInteger(), nullable=True, comment="When it was given up; null: it was not. UTC microseconds."),
         sa.Column("last_error", sa.Text(), nullable=True, comment="What went wrong the last time."),
         sa.PrimaryKeyConstraint("site_id", "endpoint_id", "notice_id", name=op.f("pk_notices")),
-        comment="What endpoints are told: once each, whatever is computed anew.",
+        comment="What endpoints are told: once each, whatever is computed anew. Kept 30 days after it was taken or given up.",
     )
-    op.create_index("ix_notices__due", "notices", ["site_id", "next_try_at"], unique=False)
+    op.create_index("ix_notices__about", "notices", ["site_id", "endpoint_id", "deal_id", "space", "person_id"], unique=False)
+    op.create_index("ix_notices__due", "notices", ["site_id", "endpoint_id", "next_try_at"], unique=False)
+    op.create_index("ix_notices__fact", "notices", ["site_id", "endpoint_id", "fact_id"], unique=False)
     op.create_table(
         "labels_queue",
         sa.Column(
@@ -1686,6 +1731,14 @@ def upgrade() -> None:
         sa.Column("once_per", sa.Text(), nullable=False, comment="`person` or `event`."),
         sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", "purpose", "goal", name=op.f("pk_goal_events")),
         comment="An event that reaches a goal: `lead`, `form:<name>`, or the site's own; or that scores or is hot. Heavy.",
+    )
+    op.create_index(
+        "ix_goal_events__hot",
+        "goal_events",
+        ["site_id", "occurred_at"],
+        unique=False,
+        sqlite_where=sa.text("purpose = 'hot'"),
+        postgresql_where=sa.text("purpose = 'hot'"),
     )
     op.create_table(
         "key_people",

@@ -49,6 +49,7 @@ async def test_status_counts_what_is_pending_and_since_when(client: httpx.AsyncC
         "dropped": {"bot": 4},
         "set_aside": {},
         "connections": [],
+        "notice_endpoints": [],
         "settings_version": 1,
         "as_of": None,
         "history_since": None,
