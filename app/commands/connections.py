@@ -56,8 +56,8 @@ def create_connection(
     from app.commands.running import now, opened, run, site_of
     from app.sites import connections as stored
 
-    fields = {"id": connection_id, "provider": provider, "secret": secret, "reports_activities": not no_activities}
-    fields |= {"api_token": token, "api_base_url": base_url}
+    fields: dict[str, object] = {"id": connection_id, "provider": provider, "secret": secret, "api_token": token, "api_base_url": base_url}
+    fields |= {"reports_activities": False} if no_activities else {}
     stages = {"won_stages": won_stage, "lost_stages": lost_stage, **dict(map(_setting, setting))}
 
     async def create() -> Connection:

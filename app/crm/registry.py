@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.crm import generic, hubspot, pipedrive, salesforce
+from app.crm import generic, hubspot, pipedrive, salesforce, stripe
 from app.crm.providers import Provider
 
-PROVIDERS: dict[str, Provider] = {each.name: each for each in (generic.PROVIDER, hubspot.PROVIDER, pipedrive.PROVIDER, salesforce.PROVIDER)}
+PROVIDERS: dict[str, Provider] = {each.PROVIDER.name: each.PROVIDER for each in (generic, hubspot, pipedrive, salesforce, stripe)}
 """Every CRM that is understood."""

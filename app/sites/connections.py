@@ -120,7 +120,9 @@ class ConnectionFields(BaseModel):
     api_base_url: str | None = Field(None, max_length=2_000, pattern=r"^https?://[^\s\x00]+$", description="Where to fetch details.")
     settings: ConnectionSettings = Field(default=ConnectionSettings())
     reports_activities: bool = Field(
-        True, description="Whether calls, meetings and e-mails of sales arrive through it; if none does, nobody can say who was contacted."
+        True,
+        description="Whether calls, meetings and e-mails of sales arrive through it; if none does, nobody can say who was contacted. Of a "
+        "new connection to Stripe the default is false.",
     )
 
 
@@ -136,6 +138,12 @@ class NewConnection(ConnectionFields):
     def _secret_is_its_providers(self) -> Self:
         if self.secret is not None:
             object.__setattr__(self, "secret", _checked_secret(self.provider, self.secret))
+        return self
+
+    @model_validator(mode="after")
+    def _stripe_knows_no_activities(self) -> Self:
+        if self.provider == "stripe" and "reports_activities" not in self.model_fields_set:
+            object.__setattr__(self, "reports_activities", False)
         return self
 
 
