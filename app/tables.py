@@ -253,7 +253,7 @@ score_rules = _table(
     _site(),
     _id("rule", "Name of the rule."),
     _int("points", "Points that it gives; negative ones take away."),
-    _int("at_most", "How often it gives them to one person: the newest times; null: always.", null=True),
+    _int("at_most", "How often it gives them to one person: the newest times; null: it is a property that does.", null=True),
     _int("half_life", "Days after which what somebody did counts half; null: it never fades.", null=True),
     _text("of", "`person` or `company` where it is a property that gives the points; empty: an event."),
     _text("property", "Name of the property, as sent.", default=""),
@@ -865,9 +865,11 @@ properties = _table(
     _id("holder_id", "A person, or a record as in `record_fields`."),
     _id("property", "Name of the property, as sent; empty: the company that a person works for."),
     _key("value", "Its value as text; of the empty property the company's `record_id`."),
-    _at("occurred_at", "When it came to hold."),
-    _key("fact_id", "The event or CRM fact that said so."),
+    _at("occurred_at", "Since when it holds: what is said again goes on holding."),
+    _key("fact_id", "The event or CRM fact that said so first."),
     _run(),
+    # Who works for a company.
+    Index("ix_properties__value", "site_id", "value", sqlite_where=text("property = ''"), postgresql_where=text("property = ''")),
 )
 
 # ---------------------------------------------------------------- derived: deals
@@ -1006,9 +1008,9 @@ stage_changes = _table(
 
 def _conversion_key() -> tuple[Column[Any], Column[Any], Column[Any]]:
     return (
-        _id("kind", "`lead`, `sql`, `opportunity`, `customer`, or the name of a goal."),
-        _id("holder_id", "Visitor ID, the deal space, or `crm` for `sql`."),
-        _id("fact_id", "Event ID (or the CRM fact, for `sql`), or the deal ID."),
+        _id("kind", "`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal."),
+        _id("holder_id", "Visitor ID, the deal space, or `crm` where a CRM says so of a contact."),
+        _id("fact_id", "Event ID (or the CRM fact, where a CRM says so), or the deal ID."),
     )
 
 

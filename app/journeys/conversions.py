@@ -1,6 +1,6 @@
 """Conversions, whose they are, and what they count.
 
-Two sorts: a person's (`lead`, `form:<name>`, `sql`, the site's goals), held by the visitor and event (or `crm` and the
+Two sorts: a person's (`lead`, `mql`, `sql`, `form:<name>`, the site's goals), held by the visitor and event (or `crm` and the
 CRM fact) that made it; and a deal's (`opportunity`, `customer`), held by the deal's space and ID.
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     CompoundSelect,
     FromClause,
@@ -34,6 +35,8 @@ from sqlalchemy import (
 )
 
 from app import tables
+from app.db import least, micros
+from app.journeys.scores import first_reached
 from app.tables import of_site
 
 DEAL_KINDS = ("opportunity", "customer")
@@ -43,6 +46,8 @@ LEAD_KINDS = ("lead", "mql", "sql")
 CRM = "crm"
 """Holder of the conversions that a CRM's mark on a contact makes."""
 
+_MARKED = 2**62
+"""The sequence of a mark: of one moment, what the person did comes first."""
 _KEY = ("kind", "holder_id", "fact_id")
 _dirty = tables.dirty["conversions_queue"].c
 _conversions = tables.conversions.c
@@ -153,89 +158,127 @@ def _is_within_span() -> ColumnElement[bool]:
     )
 
 
-def conversions_from_goals() -> Select[Any]:
-    """A row for each goal reached by a dirty person: the earliest of each, or all where the goal counts each event.
+def dirty_people() -> CTE:
+    """A row for each dirty person."""
+    return select(_dirty.person_id).where(*_dirty_people()).cte("people")
 
-    A person reaches what its visitors reached while they were it. Index: `ix_visitor_spans__person`, the key of
-    `goal_events`.
+
+def _goals_reached(people: CTE) -> Select[Any]:
+    """A row for each goal that a dirty person reached: what its visitors reached while they were it.
+
+    Index: `ix_visitor_spans__person`, the key of `goal_events`.
     """
-    in_order: Any = (_goals.occurred_at, _goals.sequence, _goals.event_id, _goals.visitor_id)
-    reached = (
+    return (
         select(
-            _spans.person_id, _goals.goal, _goals.visitor_id, _goals.event_id, _goals.occurred_at, _goals.once_per,
-            func.row_number().over(partition_by=(_spans.person_id, _goals.goal), order_by=in_order).label("number"),
-            func.min(case((_goals.goal == "lead", _goals.occurred_at))).over(partition_by=_spans.person_id).label("lead_at"),
+            _spans.person_id, _goals.goal.label("kind"), _goals.visitor_id.label("holder_id"), _goals.event_id.label("fact_id"),
+            _goals.occurred_at, _goals.sequence, _goals.once_per,
         )
-        .join_from(
-            tables.dirty["conversions_queue"],
-            tables.visitor_spans,
-            and_(of_site(tables.visitor_spans), _spans.person_id == _dirty.person_id),
-        )
+        .join_from(people, tables.visitor_spans, and_(of_site(tables.visitor_spans), _spans.person_id == people.c.person_id))
         .join(tables.goal_events, _is_within_span())
-        .where(*_dirty_people())
-        .cte("goals_reached")
-    ).c  # fmt: skip
-    lead_at = case((reached.lead_at <= reached.occurred_at, reached.lead_at))
-    return _of_person(reached.goal, reached.visitor_id, reached.event_id, reached, lead_at).where(
-        or_(reached.number == 1, reached.once_per == "event")
-    )
-
-
-def _of_person(kind: Any, holder_id: Any, fact_id: Any, source: Any, lead_at: ColumnElement[Any]) -> Select[Any]:
-    return select(
-        _site().label("site_id"), kind.label("kind"), holder_id.label("holder_id"), fact_id.label("fact_id"),
-        source.person_id, source.occurred_at, null().label("currency"), true().label("has_people"),
-        lead_at.label("lead_at"),
-        null().label("opportunity_at"), false().label("is_gone"),
     )  # fmt: skip
 
 
-def _qualifications() -> CTE:
-    """A row for each qualification of a contact of a dirty person, with the contact's person: the smallest of its keys'.
+def marks_of_people(people: FromClause) -> CTE:
+    """A row for each mark on a contact of `people` (`person_id`), with the contact's person: the smallest of its keys'.
 
     Index: `ix_key_people__person`, `ix_link_keys__key`, `ix_contact_marks__link`, then the keys of the last two.
     """
     mark, mine, carried = tables.contact_marks, tables.key_people.alias("keys_of_person"), tables.link_keys.alias("links_of_key")
     marked = (
-        select(mark.c.fact_id, mark.c.link_id, mark.c.occurred_at)
-        .join_from(tables.dirty["conversions_queue"], mine, and_(mine.c.site_id == _site(), mine.c.person_id == _dirty.person_id))
+        select(mark.c.fact_id, mark.c.link_id, mark.c.mark, mark.c.occurred_at, mark.c.marked_by, mark.c.reason, mark.c.bant)
+        .join_from(people, mine, and_(mine.c.site_id == _site(), mine.c.person_id == people.c.person_id))
         .join(carried, and_(carried.c.site_id == _site(), carried.c.key_id == mine.c.key_id))
         .join(mark, and_(of_site(mark), mark.c.link_id == carried.c.link_id))
-        .where(*_dirty_people(), mark.c.mark == "sql")
         .distinct()
-        .cte("marks_of_people")
+        .cte("marks_seen")
     )
     key, person = tables.link_keys, tables.key_people
-    return (
-        select(marked.c.fact_id, marked.c.occurred_at, func.min(person.c.person_id).label("person_id"))
-        .join_from(marked, key, and_(of_site(key), key.c.link_id == marked.c.link_id))
-        .join(person, and_(of_site(person), person.c.key_id == key.c.key_id))
-        .group_by(marked.c.fact_id, marked.c.occurred_at)
-        .cte("qualifications")
+    owner = select(func.min(person.c.person_id)).join_from(key, person, and_(of_site(person), person.c.key_id == key.c.key_id))
+    is_its = and_(of_site(key), key.c.link_id == marked.c.link_id)
+    owned = select(*marked.columns, owner.where(is_its).correlate(marked).scalar_subquery().label("person_id")).cte("marks_owned")
+    is_theirs = exists().where(people.c.person_id == owned.c.person_id)
+    return select(*owned.columns).where(is_theirs).cte("marks_of_people")
+
+
+def counts_as_qualified(mark: Any) -> ColumnElement[bool]:
+    """Whether a mark is no qualification, or one whose evidence names `:bant_minimum` of budget, authority, need, timeline."""
+    bant = func.coalesce(mark.bant, "")
+    named = (func.length(bant) - func.length(func.replace(bant, "true", ""))) // len("true")
+    return or_(mark.mark != "sql", named >= bindparam("bant_minimum", type_=BigInteger))
+
+
+def _marked(people: CTE) -> Select[Any]:
+    """A row for each mark of a dirty person that makes it a lead, an mql or an sql."""
+    mark = marks_of_people(people).c
+    return select(
+        mark.person_id, mark.mark, literal(CRM, tables.Key), mark.fact_id, mark.occurred_at, literal(_MARKED, BigInteger),
+        literal("person"),
+    ).where(mark.mark.in_(LEAD_KINDS), counts_as_qualified(mark))  # fmt: skip
+
+
+def _scored(people: CTE) -> Select[Any]:
+    """A row for each dirty person whose score reached `:threshold`: the event by which it first did."""
+    reached = first_reached(people, bindparam("threshold", type_=BigInteger)).subquery("score_reached").c
+    return select(
+        reached.person_id, literal("mql"), reached.visitor_id, reached.event_id, reached.occurred_at, reached.sequence, literal("person"),
+    )  # fmt: skip
+
+
+def conversions_of_people(*, has_threshold: bool) -> Select[Any]:
+    """A row for each moment of a dirty person that counts: of each kind the earliest, or all where a goal counts each event.
+
+    A goal that it reached, a mark of a CRM, and (`has_threshold`) the moment at which its score reached the site's.
+    Of one moment, what the person did comes before what a CRM said of it. Parameters: `site_id`, `bant_minimum`, `threshold`.
+    """
+    people = dirty_people()
+    sources = [_goals_reached(people), _marked(people), *([_scored(people)] if has_threshold else [])]
+    moment = union_all(*sources).cte("moments_of_people").c
+    in_order: Any = (moment.occurred_at, moment.sequence, moment.fact_id, moment.holder_id)
+    reached = (
+        select(
+            *moment,
+            func.row_number().over(partition_by=(moment.person_id, moment.kind), order_by=in_order).label("number"),
+            func.min(case((moment.kind == "lead", moment.occurred_at))).over(partition_by=moment.person_id).label("lead_at"),
+        )
+        .cte("moments_in_order")
+        .c
     )
-
-
-def conversions_from_marks() -> Select[Any]:
-    """A row for each dirty person whom sales qualified: the earliest mark."""
-    mark = _qualifications().c
-    is_dirty = exists().where(*_dirty_people(), _dirty.person_id == mark.person_id)
-    by_person: Any = {"partition_by": mark.person_id, "order_by": (mark.occurred_at, mark.fact_id)}
-    numbered = select(*mark, func.row_number().over(**by_person).label("number")).where(is_dirty).cte("qualifications_numbered")
-    row = numbered.c
-    lead_at = _lead_of(row.person_id, row.occurred_at, numbered)
-    return _of_person(literal("sql"), literal(CRM), row.fact_id, row, lead_at).where(row.number == 1)
+    lead_at = case((reached.lead_at <= reached.occurred_at, reached.lead_at))
+    return select(
+        _site().label("site_id"), reached.kind, reached.holder_id, reached.fact_id,
+        reached.person_id, reached.occurred_at, null().label("currency"), true().label("has_people"), lead_at.label("lead_at"),
+        null().label("opportunity_at"), false().label("is_gone"),
+    ).where(or_(reached.number == 1, reached.once_per == "event"))  # fmt: skip
 
 
 def _lead_of(person_id: ColumnElement[Any], moment: ColumnElement[Any], *outer: FromClause) -> ColumnElement[Any]:
-    """The earliest lead of a person at or before a moment; both are columns of `outer`. Nested lookups, not joins: a
-    planner without statistics would begin with all leads of the site.
+    """The earliest lead of a person at or before a moment, by a form or a mark; both are columns of `outer`. Nested lookups,
+    not joins: a planner without statistics would begin with all leads of the site.
 
-    Index: `ix_visitor_spans__person`, the key of `goal_events`.
+    Index: `ix_visitor_spans__person`, the key of `goal_events`; `ix_key_people__person`, `ix_link_keys__key`, `ix_contact_marks__link`.
     """
     of_span = select(func.min(_goals.occurred_at)).where(_is_within_span(), _goals.goal == "lead", _goals.occurred_at <= moment)
     lead_at = of_span.correlate(tables.visitor_spans, *outer).scalar_subquery()
-    of_person = select(func.min(lead_at)).where(of_site(tables.visitor_spans), _spans.person_id == person_id)
-    return of_person.correlate(*outer).scalar_subquery()
+    of_form = select(func.min(lead_at)).where(of_site(tables.visitor_spans), _spans.person_id == person_id)
+    never = literal(tables.END_OF_TIME, BigInteger)
+    ways = (of_form.correlate(*outer).scalar_subquery(), _marked_lead_of(person_id, moment, *outer))
+    return func.nullif(least(*(func.coalesce(micros(way), never) for way in ways)), never)
+
+
+def _marked_lead_of(person_id: ColumnElement[Any], moment: ColumnElement[Any], *outer: FromClause) -> ColumnElement[Any]:
+    """The earliest mark `lead` at or before a moment on a contact whose keys' smallest person it is."""
+    mine, carried, mark = tables.key_people.alias("its_keys"), tables.link_keys.alias("its_links"), tables.contact_marks
+    other, owner = tables.link_keys.alias("keys_beside"), tables.key_people.alias("people_beside")
+    is_beside = and_(of_site(other), other.c.link_id == carried.c.link_id, of_site(owner), owner.c.key_id == other.c.key_id)
+    is_anothers = exists().where(is_beside, owner.c.person_id < mine.c.person_id)
+    is_lead = and_(of_site(mark), mark.c.mark == "lead", mark.c.occurred_at <= moment)
+    marked = (
+        select(func.min(mark.c.occurred_at))
+        .join_from(mine, carried, and_(of_site(carried), carried.c.key_id == mine.c.key_id))
+        .join(mark, mark.c.link_id == carried.c.link_id)
+        .where(of_site(mine), mine.c.person_id == person_id, is_lead, ~is_anothers)
+    )
+    return marked.correlate(*outer).scalar_subquery()
 
 
 # ---------------------------------------------------------------- conversions of deals

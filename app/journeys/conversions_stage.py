@@ -18,8 +18,10 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     await connection.execute(clear(tables.concerned_deals), here)
     await connection.execute(conversions.concerned_deals(), here)
     await analyse(connection, tables.concerned_deals)
-    await connection.execute(staged("conversions", conversions.conversions_from_goals()), here)
-    await connection.execute(staged("conversions", conversions.conversions_from_marks()), here)
+    threshold = site.settings.scoring.threshold
+    of_people = {**here, "bant_minimum": site.settings.bant_minimum, **({} if threshold is None else {"threshold": threshold})}
+    rows = conversions.conversions_of_people(has_threshold=threshold is not None)
+    await connection.execute(staged("conversions", rows), of_people)
     of_deals = {**here, "customer_space": site.settings.customer_space or ""}
     await connection.execute(staged("conversions", conversions.conversions_from_deals()), of_deals)
     await connection.execute(clear(tables.concerned_conversions), here)

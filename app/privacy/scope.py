@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select, and_, exists, literal, or_, select, tuple_, union
 
 from app import tables
-from app.journeys.conversions import CRM
+from app.journeys.conversions import CRM, LEAD_KINDS
 
 _CONVERSION = ("kind", "holder_id", "fact_id")
 _links = tables.link_keys
@@ -84,8 +84,11 @@ class Scope:
         goal, mark = tables.goal_events, tables.contact_marks
         now, before = tables.conversions, tables.history["conversions"]
         return union(
-            select(goal.c.goal, goal.c.visitor_id, goal.c.event_id).where(self.is_within_spans(goal)),
-            select(literal("sql"), literal(CRM), mark.c.fact_id).where(self.here(mark), mark.c.link_id.in_(self.own_links())),
+            select(goal.c.goal, goal.c.visitor_id, goal.c.event_id).where(goal.c.purpose == "goal", self.is_within_spans(goal)),
+            select(literal("mql"), goal.c.visitor_id, goal.c.event_id).where(goal.c.purpose == "score", self.is_within_spans(goal)),
+            select(mark.c.mark, literal(CRM), mark.c.fact_id).where(
+                self.here(mark), mark.c.mark.in_(LEAD_KINDS), mark.c.link_id.in_(self.own_links())
+            ),
             *(
                 select(*(table.c[name] for name in _CONVERSION)).where(self.here(table), table.c.person_id.in_(self.names()))
                 for table in (now, before)

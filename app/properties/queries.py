@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, exists, false, func, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, case, exists, false, func, literal, or_, select, union
 
 from app import tables
 from app.tables import of_site
@@ -60,7 +60,7 @@ def properties_of_people() -> Select[Any]:
     newest_first = (_person.is_trusted.desc(), *in_time)
     said = (
         select(
-            owned.c.person_id, _person.field, _person.value, _person.occurred_at, _person.fact_id,
+            owned.c.person_id.label("holder_id"), _person.field, _person.value, _person.occurred_at, _person.fact_id,
             func.row_number().over(partition_by=(owned.c.person_id, _person.field), order_by=newest_first).label("newest"),
         )
         .join_from(owned, tables.person_fields, and_(of_site(tables.person_fields), _person.link_id == owned.c.link_id))
@@ -68,7 +68,7 @@ def properties_of_people() -> Select[Any]:
         .where(~_is_undone())
         .cte("said_of_people")
     )  # fmt: skip
-    return _last_values(said, said.c.person_id)
+    return _last_values(said)
 
 
 def properties_of_records() -> Select[Any]:
@@ -76,19 +76,55 @@ def properties_of_records() -> Select[Any]:
     newest_first = (_record.occurred_at.desc(), _record.fact_id.desc())
     said = (
         select(
-            _record.record_id, _record.field, _record.value, _record.occurred_at, _record.fact_id,
+            _record.record_id.label("holder_id"), _record.field, _record.value, _record.occurred_at, _record.fact_id,
             func.row_number().over(partition_by=(_record.record_id, _record.field), order_by=newest_first).label("newest"),
         )
         .join_from(_dirty, tables.record_fields, and_(of_site(tables.record_fields), _record.record_id == _dirty.c.holder_id))
         .where(of_site(_dirty))
         .cte("said_of_records")
     )  # fmt: skip
-    return _last_values(said, said.c.record_id)
+    return _last_values(said)
 
 
-def _last_values(said: CTE, holder_id: ColumnElement[Any]) -> Select[Any]:
-    """The rows that were said last, but for those that cleared what stood there."""
+def _last_values(said: CTE) -> Select[Any]:
+    """The values that were said last, but for those that cleared what stood there; each since it was first said without a
+    break: a CRM that tells of a contact again and again changes nothing."""
+    of_property: Any = {"partition_by": (said.c.holder_id, said.c.field)}
+    last = func.max(case((said.c.newest == 1, said.c.value))).over(**of_property).label("last_value")
+    row = select(*said.columns, last).cte(f"{said.name}_last").c
+    breaks = func.sum(case((row.value.is_distinct_from(row.last_value), 1), else_=0))
+    so_far: Any = {"partition_by": (row.holder_id, row.field), "order_by": row.newest, "rows": (None, 0)}
+    unbroken = select(*row, breaks.over(**so_far).label("breaks")).cte(f"{said.name}_unbroken").c
+    oldest = func.row_number().over(partition_by=(unbroken.holder_id, unbroken.field), order_by=unbroken.newest.desc())
+    held = select(*unbroken, oldest.label("oldest")).where(unbroken.breaks == 0, unbroken.value.is_not(None)).subquery("held").c
     return select(
-        bindparam("site_id", type_=tables.Key).label("site_id"), holder_id.label("holder_id"), said.c.field.label("property"),
-        said.c.value, said.c.occurred_at, said.c.fact_id, false().label("is_gone"),
-    ).where(said.c.newest == 1, said.c.value.is_not(None))  # fmt: skip
+        bindparam("site_id", type_=tables.Key).label("site_id"), held.holder_id, held.field.label("property"),
+        held.value, held.occurred_at, held.fact_id, false().label("is_gone"),
+    ).where(held.oldest == 1)  # fmt: skip
+
+
+# ---------------------------------------------------------------- what follows from it
+
+
+def people_whose_fit_changed() -> Select[Any]:
+    """A row for each person of whom, or of whose company, a property changed that a score asks for, as a dirty key of the
+    conversions.
+
+    Index: the key of `score_rules`, which are few; `ix_properties__value`.
+    """
+    changed, rule, employed = tables.staged["properties"], tables.score_rules, tables.properties
+
+    def asked(of: str, *more: ColumnElement[bool]) -> ColumnElement[bool]:
+        return exists().where(of_site(rule), rule.c.of == of, *more)
+
+    is_asked_of = {of: asked(of, rule.c.property == changed.c.property) for of in ("person", "company")}
+    moved = and_(changed.c.property == "", asked("company"))
+    is_record = or_(*(changed.c.holder_id.startswith(kind, autoescape=True) for kind in ("deal:", "company:")))
+    works_there = and_(of_site(employed), employed.c.property == "", employed.c.value == changed.c.holder_id)
+    people = union(
+        select(changed.c.holder_id.label("person_id")).where(of_site(changed), ~is_record, or_(is_asked_of["person"], moved)),
+        select(employed.c.holder_id).join_from(changed, employed, works_there).where(of_site(changed), is_asked_of["company"]),
+    ).subquery("people")
+    nothing = literal("", tables.Key)
+    site_id = bindparam("site_id", type_=tables.Key).label("site_id")
+    return select(site_id, people.c.person_id, nothing.label("space"), nothing.label("deal_id"))

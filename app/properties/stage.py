@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
-from app.properties.queries import properties_of_people, properties_of_records
+from app.properties.queries import people_whose_fit_changed, properties_of_people, properties_of_records
 from app.sites.site import Site
-from app.swap import Stage, Target, is_dirty
+from app.swap import Enqueue, Stage, Target, is_dirty
 from app.touches.queries import staged
 
 
@@ -23,8 +23,8 @@ STAGE = Stage(
     queue=tables.properties_queue,
     targets=(Target(tables.properties, is_dirty(tables.properties_queue, tables.properties.c.holder_id)),),
     compute=compute,
-    # Reports join them when they are read.
-    enqueues=(),
+    # Reports join them when they are read; a score may make a conversion.
+    enqueues=(Enqueue(tables.conversions_queue, people_whose_fit_changed()),),
     sources=(
         (tables.key_people.c.site_id, tables.key_people.c.person_id),
         (tables.record_fields.c.site_id, tables.record_fields.c.record_id),

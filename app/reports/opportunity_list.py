@@ -24,6 +24,7 @@ from app.reports.figures import as_csv, as_rfc3339
 from app.reports.freshness import freshness
 from app.reports.opportunity_rows import Reading, reading
 from app.reports.parameters import Format, QueryText, is_text
+from app.reports.score import points, scores_of
 from app.sales.outcomes import OUTCOMES
 from app.sites.settings import fold
 from app.sites.site import Site
@@ -92,7 +93,7 @@ async def opportunities(connection: AsyncConnection, site: Site, filters: Opport
     rows = (await connection.execute(statement, {**parameters, "limit": filters.limit + 1})).mappings().all()
     refused = await connection.scalar(queries.refused_opportunities(read, asked), parameters)
     page = rows[: filters.limit]
-    beside = await _beside(connection, site, page)
+    beside = await _beside(connection, site, page, now)
     return {
         "opportunities": [_described(row, read, beside) for row in page],
         "left_out": {"may_not_be_contacted": refused},
@@ -122,13 +123,14 @@ class Beside:
     urls: dict[str, str] = field(default_factory=dict)
     touches: dict[str, list[RowMapping]] = field(default_factory=lambda: defaultdict(list))
     sections: dict[str, list[RowMapping]] = field(default_factory=lambda: defaultdict(list))
+    scores: dict[str, int] = field(default_factory=dict)
 
     def people_of(self, row: RowMapping) -> list[str]:
         """Whom a row is about, whoever may be contacted first."""
         return [row["person_id"]] if row["person_id"] else self.contacts[row["space"], row["deal_id"]]
 
 
-async def _beside(connection: AsyncConnection, site: Site, page: Sequence[RowMapping]) -> Beside:
+async def _beside(connection: AsyncConnection, site: Site, page: Sequence[RowMapping], now: datetime) -> Beside:
     """What stands beside the rows of a page: a fixed number of statements, whatever its length."""
     beside, here = Beside(), {"site_id": site.site_id}
     deals = [(row["space"], row["deal_id"]) for row in page if row["is_deal"]]
@@ -146,6 +148,7 @@ async def _beside(connection: AsyncConnection, site: Site, page: Sequence[RowMap
         beside.touches[each["person_id"]].append(each)
     for each in (await connection.execute(queries.sections_of_people(), about)).mappings():
         beside.sections[each["person_id"]].append(each)
+    beside.scores = await scores_of(connection, site, people, now)
     return beside
 
 
@@ -190,11 +193,18 @@ def _described(row: RowMapping, read: Reading, beside: Beside) -> dict[str, Any]
         "last_activity_at": row["last_activity_at"] and as_rfc3339(from_micros(row["last_activity_at"])),
         "last_touches": _last_touches(people, beside),
         "interests": _interests(people, beside),
-        # Until a site has rules for it.
-        "score": None,
+        "score": _score(people, beside, read.site),
         "next_step": _next_step(row, stage, read.site),
         "url": row["url"] or (beside.urls.get(contact) if contact else None),
     }
+
+
+def _score(people: Iterable[str], beside: Beside, site: Site) -> int | float | None:
+    """The highest score of the people; null where the site has no rules for it."""
+    scoring = site.settings.scoring
+    if not (scoring.rules or scoring.fits):
+        return None
+    return points(max((beside.scores.get(person, 0) for person in people), default=0))
 
 
 def _expected_value(row: RowMapping, currency: str) -> dict[str, Any] | None:

@@ -43,7 +43,7 @@ from sqlalchemy import (
 
 from app import tables
 from app.db import greatest, micros
-from app.journeys.conversions import LEAD_KINDS
+from app.journeys.conversions import CRM, LEAD_KINDS
 from app.sales.hours import moment_of_work, time_at_work
 from app.tables import of_site
 
@@ -314,10 +314,9 @@ def _leads(people: CTE, mark: CTE) -> CTE:
     conversion = tables.conversions
     at = micros(conversion.c.occurred_at)
     is_theirs = and_(of_site(conversion), conversion.c.person_id == people.c.person_id, conversion.c.kind.in_(LEAD_KINDS))
+    is_by_website = and_(conversion.c.kind.in_(_BY_WEBSITE), conversion.c.holder_id != CRM)
     began = union_all(
-        select(people.c.person_id, at.label("at"), case((conversion.c.kind.in_(_BY_WEBSITE), at)).label("asked_at")).join_from(
-            people, conversion, is_theirs
-        ),
+        select(people.c.person_id, at.label("at"), case((is_by_website, at)).label("asked_at")).join_from(people, conversion, is_theirs),
         select(mark.c.person_id, mark.c.lead_at.label("at"), literal(None, BigInteger).label("asked_at"))
         .join_from(people, mark, mark.c.person_id == people.c.person_id)
         .where(mark.c.lead_at.is_not(None)),

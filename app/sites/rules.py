@@ -23,9 +23,11 @@ GENERIC_SPACE = "generic"
 
 _LABELLED_BY = ("hosts", "ignored_hosts", "channel_rules", "source_aliases", "campaign_aliases", "lead_forms")
 _COMPUTED_BY = (
-    "goals", "hot_pages", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone", "customer_space",
+    "goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone",
+    "customer_space",
 )  # fmt: skip
 _COMPANIES_BY = ("free_mail_domains", "hosts")
+_QUALIFIED_BY = ("bant_minimum",)
 _SUMMED_BY = ("lookback_days", "half_life_days")
 _AT_WORK_BY = ("timezone", "business_hours", "holidays")
 _PROMISED_BY = (*_AT_WORK_BY, "contact_counts", "first_contact_hours", "contact_before_days")
@@ -58,7 +60,7 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await write_days(connection, after)
     if changed.intersection(_AT_WORK_BY):
         await write_hours(connection, after)
-    if changed & {"goals", "hot_pages", "excluded_hosts", "excluded_paths"}:
+    if changed & {"goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths"}:
         await write_rules(connection, after)
     if changed.intersection(_LABELLED_BY):
         await connection.execute(origins_to_label(), {"of_site": after.site_id, "now": now})
@@ -67,6 +69,8 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await request_rebuild(connection, after.site_id, "touches", now)
     if "account_journeys" in changed or (after.settings.account_journeys and changed.intersection(_COMPANIES_BY)):
         await request_rebuild(connection, after.site_id, "deals", now)
+    if changed.intersection(_QUALIFIED_BY):
+        await request_rebuild(connection, after.site_id, "conversions", now)
     if changed.intersection(_SUMMED_BY):
         await request_rebuild(connection, after.site_id, "sums", now)
     if changed.intersection(_PROMISED_BY):
@@ -91,8 +95,9 @@ async def write_hours(connection: AsyncConnection, site: Site) -> None:
 
 
 async def write_rules(connection: AsyncConnection, site: Site) -> None:
-    """The goals and excluded pages of the settings, in place of those that stood there."""
+    """The goals, the rules of the score and the excluded pages of the settings, in place of those that stood there."""
     await _replace(connection, tables.goal_rules, site.site_id, goal_rows(site))
+    await _replace(connection, tables.score_rules, site.site_id, score_rows(site))
     await _replace(connection, tables.excluded_pages, site.site_id, excluded_page_rows(site))
 
 
@@ -105,8 +110,35 @@ def goal_rows(site: Site) -> list[dict[str, Any]]:
         }
         for goal in site.settings.goals
     ]  # fmt: skip
+    scored = [
+        {
+            "site_id": site.site_id, "purpose": "score", "goal": rule.name, "event_type": rule.event or "", "form": rule.form or "",
+            "once_per": "event", **_path(rule.path or ""),
+        }
+        for rule in site.settings.scoring.rules
+    ]  # fmt: skip
     any_event = {"site_id": site.site_id, "purpose": "hot", "event_type": "", "form": "", "once_per": "event"}
-    return goals + [{**any_event, "goal": path, **_path(path)} for path in site.settings.hot_pages]
+    return goals + scored + [{**any_event, "goal": path, **_path(path)} for path in site.settings.hot_pages]
+
+
+def score_rows(site: Site) -> list[dict[str, Any]]:
+    """Rows of `score_rules`."""
+    scoring, here = site.settings.scoring, {"site_id": site.site_id}
+    done = [
+        {
+            **here, "rule": rule.name, "points": rule.points, "at_most": rule.at_most, "of": "", "property": "", "value": None,
+            "half_life": (scoring.half_life_days if rule.half_life_days is None else rule.half_life_days) or None,
+        }
+        for rule in scoring.rules
+    ]  # fmt: skip
+    held = [
+        {
+            **here, "rule": fit.name, "points": fit.points, "at_most": None, "of": fit.of, "property": fit.property, "value": fit.value,
+            "half_life": None,
+        }
+        for fit in scoring.fits
+    ]  # fmt: skip
+    return done + held
 
 
 def excluded_page_rows(site: Site) -> list[dict[str, Any]]:

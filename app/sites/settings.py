@@ -155,6 +155,60 @@ class Goal(BaseModel):
         return self
 
 
+Points = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+HalfLife = Annotated[int, Field(ge=0, le=3_650)]
+
+
+class ScoreRule(BaseModel):
+    """Points for what somebody does: an event of a type, a page, a form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[Name, Field(max_length=100)] = Field(description="Name of the rule, which a score gives as its reason.")
+    points: Points = Field(description="Points for each time; negative ones take away.")
+    event: Annotated[Name, AfterValidator(_goal_event)] | None = Field(None, description="Type of event; absent: any.")
+    path: Path | None = Field(None, description="Path of the page, exact or ending in `*`; absent: any.")
+    form: Name | None = Field(None, description="Name of the form that is submitted; absent: any.")
+    at_most: int = Field(100, ge=1, le=100, description="How many times count for one person: the newest.")
+    half_life_days: HalfLife | None = Field(None, description="Days after which it counts half; 0: it never fades; absent: the site's.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.event is None and self.path is None and self.form is None:
+            raise ValueError("a rule of the score needs an event, a path or a form: without any, everything would give points")
+        return self
+
+
+class Fit(BaseModel):
+    """Points for what somebody, or the company they work for, is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[Name, Field(max_length=100)] = Field(description="Name of the rule, which a score gives as its reason.")
+    points: Points = Field(description="Points while it holds; negative ones take away.")
+    of: Literal["person", "company"] = Field("person", description="Whose property it is.")
+    property: Annotated[Name, Field(max_length=100)] = Field(description="Name of the property, as it is sent.")
+    value: Annotated[Name, Field(max_length=500)] | None = Field(None, description="Value that it must have, as text; absent: any.")
+
+
+class Scoring(BaseModel):
+    """What the score of a lead is made of, and from which on marketing takes it for qualified."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threshold: int | None = Field(None, ge=1, le=1_000_000_000, description="Points that make an `mql`; null: no score does.")
+    half_life_days: HalfLife = Field(90, description="Days after which what somebody did counts half, unless its rule says otherwise; 0: it never fades.")
+    rules: list[ScoreRule] = Field([], max_length=200, description="Points for what people do.")
+    fits: list[Fit] = Field([], max_length=200, description="Points for what they are.")
+
+    @model_validator(mode="after")
+    def _rules_have_names_of_their_own(self) -> Self:
+        names = [*(rule.name for rule in self.rules), *(fit.name for fit in self.fits)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two rules of the score are named {twice[0][:60]!r}; a score gives them as its reasons")
+        return self
+
+
 class ChannelRule(BaseModel):
     """A rule of the site's own, tried before the shipped ones. Every condition that is given must hold."""
 
@@ -233,6 +287,10 @@ class SiteSettings(BaseModel):
     )
     free_mail_domains: Hosts = Field(
         [], description="E-mail domains that name no company, besides the shipped list (gmail.com, qq.com, …) and the site's own hosts."
+    )
+    scoring: Scoring = Field(default=Scoring(), description="What the score of a lead is made of: `threshold`, `rules`, `fits`.")
+    bant_minimum: int = Field(
+        0, ge=0, le=4, description="How many of budget, authority, need and timeline a qualification by sales must name for an `sql`."
     )
     customer_space: Name | None = Field(None, description="Connection whose deals count as `customer`; null: every connection's.")
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "1e3dadde"
+revision = "1cfd8171"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -227,7 +227,10 @@ def upgrade() -> None:
         sa.Column("rule", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="Name of the rule."),
         sa.Column("points", sa.BigInteger(), nullable=False, comment="Points that it gives; negative ones take away."),
         sa.Column(
-            "at_most", sa.BigInteger(), nullable=True, comment="How often it gives them to one person: the newest times; null: always."
+            "at_most",
+            sa.BigInteger(),
+            nullable=True,
+            comment="How often it gives them to one person: the newest times; null: it is a property that does.",
         ),
         sa.Column(
             "half_life", sa.BigInteger(), nullable=True, comment="Days after which what somebody did counts half; null: it never fades."
@@ -1840,12 +1843,17 @@ def upgrade() -> None:
             nullable=False,
             comment="Its value as text; of the empty property the company's `record_id`.",
         ),
-        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it came to hold. UTC microseconds."),
+        sa.Column(
+            "occurred_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Since when it holds: what is said again goes on holding. UTC microseconds.",
+        ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="The event or CRM fact that said so.",
+            comment="The event or CRM fact that said so first.",
         ),
         sa.Column(
             "run_id",
@@ -1856,6 +1864,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("site_id", "holder_id", "property", name=op.f("pk_properties")),
         comment="What is said of a person, a deal or a company now: the last value of each property that has one.",
+    )
+    op.create_index(
+        "ix_properties__value",
+        "properties",
+        ["site_id", "value"],
+        unique=False,
+        sqlite_where=sa.text("property = ''"),
+        postgresql_where=sa.text("property = ''"),
     )
     op.create_table(
         "deals",
@@ -2151,19 +2167,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column(
             "person_id",
@@ -2215,19 +2231,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The person."),
         sa.Column(
@@ -2259,19 +2275,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column("entry", sa.BigInteger(), nullable=False, comment="0 for the conversion itself, then its adjustments in order of time."),
         sa.Column(
@@ -2317,19 +2333,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column(
             "first_touched_at",
@@ -2360,19 +2376,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column(
             "touch_visitor_id",
@@ -2603,12 +2619,17 @@ def upgrade() -> None:
             nullable=False,
             comment="Its value as text; of the empty property the company's `record_id`.",
         ),
-        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When it came to hold. UTC microseconds."),
+        sa.Column(
+            "occurred_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Since when it holds: what is said again goes on holding. UTC microseconds.",
+        ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="The event or CRM fact that said so.",
+            comment="The event or CRM fact that said so first.",
         ),
         sa.Column(
             "run_id",
@@ -2626,6 +2647,7 @@ def upgrade() -> None:
         comment="Rows of `properties` that a swap replaced or deleted: they stood from `run_id` until `ended_by_run`.",
     )
     op.create_index("ix_properties_history__ended", "properties_history", ["site_id", "ended_by_run"], unique=False)
+    op.create_index("ix_properties_history__value", "properties_history", ["site_id", "value"], unique=False)
     op.create_table(
         "deals_history",
         sa.Column(
@@ -2746,19 +2768,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column(
             "person_id",
@@ -2815,19 +2837,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column("person_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The person."),
         sa.Column(
@@ -2867,19 +2889,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column("entry", sa.BigInteger(), nullable=False, comment="0 for the conversion itself, then its adjustments in order of time."),
         sa.Column(
@@ -2930,19 +2952,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column(
             "first_touched_at",
@@ -2979,19 +3001,19 @@ def upgrade() -> None:
             "kind",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="`lead`, `sql`, `opportunity`, `customer`, or the name of a goal.",
+            comment="`lead`, `mql`, `sql`, `opportunity`, `customer`, or the name of a goal.",
         ),
         sa.Column(
             "holder_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Visitor ID, the deal space, or `crm` for `sql`.",
+            comment="Visitor ID, the deal space, or `crm` where a CRM says so of a contact.",
         ),
         sa.Column(
             "fact_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="Event ID (or the CRM fact, for `sql`), or the deal ID.",
+            comment="Event ID (or the CRM fact, where a CRM says so), or the deal ID.",
         ),
         sa.Column(
             "touch_visitor_id",

@@ -41,7 +41,23 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"half_life_days": 0.25},
     {"business_hours": {"mon": ["09:00-12:00", "13:00-17:00"], "thu": ["10:00-24:00"]}, "holidays": ["03-04"]},
     {"contact_counts": ["email:inbound", "other"], "first_contact_hours": 0.5, "contact_before_days": 0},
+    {"bant_minimum": 1},
 )
+SCORING: dict[str, Any] = {
+    "scoring": {
+        "threshold": 25,
+        "half_life_days": 1,
+        "rules": [
+            {"name": "prices", "path": "/pricing", "points": 10, "at_most": 2},
+            {"name": "demo", "form": "demo", "points": 12, "half_life_days": 0},
+        ],
+        "fits": [
+            {"name": "german", "property": "country", "value": "DE", "points": 5},
+            {"name": "of a size", "of": "company", "property": "size", "points": 8},
+        ],
+    }
+}
+"""What makes an mql."""
 ACCOUNTS: tuple[dict[str, Any], ...] = (
     {"account_journeys": True},
     {"account_journeys": True, "free_mail_domains": ["example.org"]},
@@ -79,6 +95,8 @@ def a_story(site: Site, seed: int, length: int = 32) -> Story:
     story = Story(settings=chance.sample(SETTINGS, chance.choice((0, 1, 2))), knows_stages=chance.random() < 0.3)
     if chance.random() < 0.6:
         story.settings.append(chance.choice(ACCOUNTS))
+    if chance.random() < 0.6:
+        story.settings.append(SCORING)
     minutes = 0.0
     for place in range(length):
         minutes += chance.choice(GAPS)
@@ -120,7 +138,7 @@ def _event(chance: random.Random) -> dict[str, Any]:
 def _message(chance: random.Random) -> tuple[str, dict[str, Any]]:
     type_ = chance.choice(messages.TYPES)
     if type_.startswith("contact."):
-        return type_, _contact(chance)
+        return type_, _contact(chance) | chance.choice(({}, {"bant": {"need": chance.random() < 0.5}, "reason": "no budget"}))
     if type_ == "activity.logged":
         return type_, _activity(chance)
     if type_ == "activity.deleted":

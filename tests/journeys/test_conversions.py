@@ -31,10 +31,10 @@ def a_goal(visitor_id: str, event_id: str, minutes: float, goal: str = "lead", *
     return [(tables.goal_events, row)]
 
 
-def a_mark(fact_id: str, minutes: float, keys: str, mark: str = "sql") -> Rows:
+def a_mark(fact_id: str, minutes: float, keys: str, mark: str = "sql", bant: str | None = None) -> Rows:
     [_, *links] = a_sighting(keys, "", fact_id, minutes)
     link_id = links[0][1]["link_id"]
-    row = {"site_id": "default", "fact_id": fact_id, "mark": mark, "link_id": link_id, "reason": None, "bant": None, "occurred_at": at(minutes)}
+    row = {"site_id": "default", "fact_id": fact_id, "mark": mark, "link_id": link_id, "reason": None, "bant": bant, "occurred_at": at(minutes)}
     return [(tables.contact_marks, row), *links]
 
 

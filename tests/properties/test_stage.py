@@ -47,6 +47,14 @@ CASES: dict[str, tuple[Rows, list[tuple[str, ...]]]] = {
     "a trusted sender outranks a page": (
         ADA + person_said("e_ada", 1, "f1", trusted=True, country="DE") + person_said("u_7", 2, "f2", country="US"), [("e_ada",)],
     ),
+    "what is said again goes on holding": (
+        ADA + person_said("e_ada", 1, "f1", country="US") + person_said("e_ada", 2, "f2", country="DE")
+        + person_said("u_7", 3, "f3", country="DE"), [("e_ada",)],
+    ),
+    "what was said otherwise in between begins anew": (
+        ADA + person_said("e_ada", 1, "f1", country="DE") + person_said("e_ada", 2, "f2", country="US")
+        + person_said("u_7", 3, "f3", country="DE"), [("e_ada",)],
+    ),
     "at one instant the greater fact holds": (
         ADA + person_said("e_ada", 1, "f2", country="DE") + person_said("u_7", 1, "f1", country="US"), [("e_ada",)],
     ),
@@ -73,6 +81,8 @@ CASES: dict[str, tuple[Rows, list[tuple[str, ...]]]] = {
 EXPECTED: dict[str, list[list[Any]]] = {
     "the last value of each property holds, whichever keys it came with": [["e_ada", "country", "US", "f2"], ["e_ada", "size", "7", "f1"]],
     "a trusted sender outranks a page": [["e_ada", "country", "DE", "f1"]],
+    "what is said again goes on holding": [["e_ada", "country", "DE", "f2"]],
+    "what was said otherwise in between begins anew": [["e_ada", "country", "DE", "f3"]],
     "at one instant the greater fact holds": [["e_ada", "country", "DE", "f2"]],
     "what was undone says nothing": [["e_ada", "country", "DE", "f1"]],
     "keys of several people describe the smallest of them": [["e_ada", "country", "DE", "f1"]],

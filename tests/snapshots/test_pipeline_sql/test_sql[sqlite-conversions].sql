@@ -27,62 +27,72 @@ FROM dirty_conversions
 JOIN deal_people ON deal_people.site_id = :site_id AND deal_people.person_id = dirty_conversions.person_id
 WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '';
 
-WITH goals_reached AS
-(SELECT visitor_spans.person_id AS person_id, goal_events.goal AS goal, goal_events.visitor_id AS visitor_id, goal_events.event_id AS event_id, goal_events.occurred_at AS occurred_at, goal_events.once_per AS once_per, row_number() OVER (PARTITION BY visitor_spans.person_id, goal_events.goal
-ORDER BY goal_events.occurred_at, goal_events.sequence, goal_events.event_id, goal_events.visitor_id) AS number, min(CASE WHEN (goal_events.goal = 'lead') THEN goal_events.occurred_at END) OVER (PARTITION BY visitor_spans.person_id) AS lead_at
+WITH people AS
+(SELECT dirty_conversions.person_id AS person_id
 FROM dirty_conversions
-JOIN visitor_spans ON visitor_spans.site_id = :site_id AND visitor_spans.person_id = dirty_conversions.person_id
-JOIN goal_events ON goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at
-WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '')
- INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
-SELECT :site_id AS site_id, goals_reached.goal AS kind, goals_reached.visitor_id AS holder_id, goals_reached.event_id AS fact_id, goals_reached.person_id, goals_reached.occurred_at, NULL AS currency, 1 AS has_people, CASE WHEN (goals_reached.occurred_at >= goals_reached.lead_at) THEN goals_reached.lead_at END AS lead_at, NULL AS opportunity_at, 0 AS is_gone
-FROM goals_reached
-WHERE goals_reached.number = 1 OR goals_reached.once_per = 'event';
-
-WITH marks_of_people AS
-(SELECT DISTINCT contact_marks.fact_id AS fact_id, contact_marks.link_id AS link_id, contact_marks.occurred_at AS occurred_at
-FROM dirty_conversions
-JOIN key_people AS keys_of_person ON keys_of_person.site_id = :site_id AND keys_of_person.person_id = dirty_conversions.person_id
+WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != ''),
+marks_seen AS
+(SELECT DISTINCT contact_marks.fact_id AS fact_id, contact_marks.link_id AS link_id, contact_marks.mark AS mark, contact_marks.occurred_at AS occurred_at, contact_marks.marked_by AS marked_by, contact_marks.reason AS reason, contact_marks.bant AS bant
+FROM people
+JOIN key_people AS keys_of_person ON keys_of_person.site_id = :site_id AND keys_of_person.person_id = people.person_id
 JOIN link_keys AS links_of_key ON links_of_key.site_id = :site_id AND links_of_key.key_id = keys_of_person.key_id
-JOIN contact_marks ON contact_marks.site_id = :site_id AND contact_marks.link_id = links_of_key.link_id
-WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '' AND contact_marks.mark = 'sql'),
-qualifications AS
-(SELECT marks_of_people.fact_id AS fact_id, marks_of_people.occurred_at AS occurred_at, min(key_people.person_id) AS person_id
-FROM marks_of_people
-JOIN link_keys ON link_keys.site_id = :site_id AND link_keys.link_id = marks_of_people.link_id
+JOIN contact_marks ON contact_marks.site_id = :site_id AND contact_marks.link_id = links_of_key.link_id),
+marks_owned AS
+(SELECT marks_seen.fact_id AS fact_id, marks_seen.link_id AS link_id, marks_seen.mark AS mark, marks_seen.occurred_at AS occurred_at, marks_seen.marked_by AS marked_by, marks_seen.reason AS reason, marks_seen.bant AS bant, (SELECT min(key_people.person_id) AS min_1
+FROM link_keys
 JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = link_keys.key_id
-GROUP BY marks_of_people.fact_id, marks_of_people.occurred_at),
-qualifications_numbered AS
-(SELECT qualifications.fact_id AS fact_id, qualifications.occurred_at AS occurred_at, qualifications.person_id AS person_id, row_number() OVER (PARTITION BY qualifications.person_id
-ORDER BY qualifications.occurred_at, qualifications.fact_id) AS number
-FROM qualifications
+WHERE link_keys.site_id = :site_id AND link_keys.link_id = marks_seen.link_id) AS person_id
+FROM marks_seen),
+marks_of_people AS
+(SELECT marks_owned.fact_id AS fact_id, marks_owned.link_id AS link_id, marks_owned.mark AS mark, marks_owned.occurred_at AS occurred_at, marks_owned.marked_by AS marked_by, marks_owned.reason AS reason, marks_owned.bant AS bant, marks_owned.person_id AS person_id
+FROM marks_owned
 WHERE EXISTS (SELECT *
-FROM dirty_conversions
-WHERE dirty_conversions.site_id = :site_id AND dirty_conversions.person_id != '' AND dirty_conversions.person_id = qualifications.person_id))
+FROM people
+WHERE people.person_id = marks_owned.person_id)),
+moments_of_people AS
+(SELECT visitor_spans.person_id AS person_id, goal_events.goal AS kind, goal_events.visitor_id AS holder_id, goal_events.event_id AS fact_id, goal_events.occurred_at AS occurred_at, goal_events.sequence AS sequence, goal_events.once_per AS once_per
+FROM people
+JOIN visitor_spans ON visitor_spans.site_id = :site_id AND visitor_spans.person_id = people.person_id
+JOIN goal_events ON goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at
+UNION ALL SELECT marks_of_people.person_id AS person_id, marks_of_people.mark AS mark, 'crm' AS anon_1, marks_of_people.fact_id AS fact_id, marks_of_people.occurred_at AS occurred_at, 4611686018427387904 AS anon_2, 'person' AS anon_3
+FROM marks_of_people
+WHERE marks_of_people.mark IN (__[POSTCOMPILE_mark_1]) AND (marks_of_people.mark != 'sql' OR FLOOR((length(coalesce(marks_of_people.bant, '')) - length(replace(coalesce(marks_of_people.bant, ''), 'true', ''))) / 4) >= :bant_minimum)),
+moments_in_order AS
+(SELECT moments_of_people.person_id AS person_id, moments_of_people.kind AS kind, moments_of_people.holder_id AS holder_id, moments_of_people.fact_id AS fact_id, moments_of_people.occurred_at AS occurred_at, moments_of_people.sequence AS sequence, moments_of_people.once_per AS once_per, row_number() OVER (PARTITION BY moments_of_people.person_id, moments_of_people.kind
+ORDER BY moments_of_people.occurred_at, moments_of_people.sequence, moments_of_people.fact_id, moments_of_people.holder_id) AS number, min(CASE WHEN (moments_of_people.kind = 'lead') THEN moments_of_people.occurred_at END) OVER (PARTITION BY moments_of_people.person_id) AS lead_at
+FROM moments_of_people)
  INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
-SELECT :site_id AS site_id, 'sql' AS kind, 'crm' AS holder_id, qualifications_numbered.fact_id AS fact_id, qualifications_numbered.person_id, qualifications_numbered.occurred_at, NULL AS currency, 1 AS has_people, (SELECT min((SELECT min(goal_events.occurred_at) AS min_2
-FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= qualifications_numbered.occurred_at)) AS min_1
-FROM visitor_spans
-WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = qualifications_numbered.person_id) AS lead_at, NULL AS opportunity_at, 0 AS is_gone
-FROM qualifications_numbered
-WHERE qualifications_numbered.number = 1;
+SELECT :site_id AS site_id, moments_in_order.kind, moments_in_order.holder_id, moments_in_order.fact_id, moments_in_order.person_id, moments_in_order.occurred_at, NULL AS currency, 1 AS has_people, CASE WHEN (moments_in_order.occurred_at >= moments_in_order.lead_at) THEN moments_in_order.lead_at END AS lead_at, NULL AS opportunity_at, 0 AS is_gone
+FROM moments_in_order
+WHERE moments_in_order.number = 1 OR moments_in_order.once_per = 'event';
 
 INSERT INTO staged_conversions (site_id, kind, holder_id, fact_id, person_id, occurred_at, currency, has_people, lead_at, opportunity_at, is_gone)
 SELECT of_deals.site_id, of_deals.kind, of_deals.holder_id, of_deals.fact_id, of_deals.person_id, of_deals.occurred_at, of_deals.currency, of_deals.has_people, of_deals.lead_at, of_deals.opportunity_at, of_deals.is_gone
 FROM (SELECT deals.site_id AS site_id, 'opportunity' AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, '' AS person_id, deals.opened_at AS occurred_at, deals.currency AS currency, deals.has_contacts = 1 OR (EXISTS (SELECT *
 FROM deal_people
-WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_3
+WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min(nullif(min(coalesce((SELECT min((SELECT min(goal_events.occurred_at) AS min_3
 FROM goal_events
 WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_2
 FROM visitor_spans
-WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_1
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id), 253402300799999999), coalesce((SELECT min(contact_marks.occurred_at) AS min_4
+FROM key_people AS its_keys
+JOIN link_keys AS its_links ON its_links.site_id = :site_id AND its_links.key_id = its_keys.key_id
+JOIN contact_marks ON contact_marks.link_id = its_links.link_id
+WHERE its_keys.site_id = :site_id AND its_keys.person_id = deal_people.person_id AND contact_marks.site_id = :site_id AND contact_marks.mark = 'lead' AND contact_marks.occurred_at <= deals.opened_at AND NOT (EXISTS (SELECT *
+FROM link_keys AS keys_beside, key_people AS people_beside
+WHERE keys_beside.site_id = :site_id AND keys_beside.link_id = its_links.link_id AND people_beside.site_id = :site_id AND people_beside.key_id = keys_beside.key_id AND people_beside.person_id < its_keys.person_id))), 253402300799999999)), 253402300799999999)) AS min_1
 FROM deal_people
-WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 1), (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_6
+WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 1), (SELECT min(nullif(min(coalesce((SELECT min((SELECT min(goal_events.occurred_at) AS min_7
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_5
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.opened_at)) AS min_6
 FROM visitor_spans
-WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_4
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id), 253402300799999999), coalesce((SELECT min(contact_marks.occurred_at) AS min_8
+FROM key_people AS its_keys
+JOIN link_keys AS its_links ON its_links.site_id = :site_id AND its_links.key_id = its_keys.key_id
+JOIN contact_marks ON contact_marks.link_id = its_links.link_id
+WHERE its_keys.site_id = :site_id AND its_keys.person_id = deal_people.person_id AND contact_marks.site_id = :site_id AND contact_marks.mark = 'lead' AND contact_marks.occurred_at <= deals.opened_at AND NOT (EXISTS (SELECT *
+FROM link_keys AS keys_beside, key_people AS people_beside
+WHERE keys_beside.site_id = :site_id AND keys_beside.link_id = its_links.link_id AND people_beside.site_id = :site_id AND people_beside.key_id = keys_beside.key_id AND people_beside.person_id < its_keys.person_id))), 253402300799999999)), 253402300799999999)) AS min_5
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 0)) AS lead_at, deals.opened_at AS opportunity_at, 0 AS is_gone
 FROM concerned_deals
@@ -90,17 +100,29 @@ JOIN deals ON deals.site_id = :site_id AND deals.space = concerned_deals.space A
 WHERE concerned_deals.site_id = :site_id AND deals.ignored_because IS NULL
 UNION ALL SELECT deals.site_id AS site_id, 'customer' AS kind, deals.space AS holder_id, deals.deal_id AS fact_id, '' AS person_id, deals.won_at AS occurred_at, deals.currency AS currency, deals.has_contacts = 1 OR (EXISTS (SELECT *
 FROM deal_people
-WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_9
+WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id)) AS has_people, coalesce((SELECT min(nullif(min(coalesce((SELECT min((SELECT min(goal_events.occurred_at) AS min_11
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_8
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_10
 FROM visitor_spans
-WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_7
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id), 253402300799999999), coalesce((SELECT min(contact_marks.occurred_at) AS min_12
+FROM key_people AS its_keys
+JOIN link_keys AS its_links ON its_links.site_id = :site_id AND its_links.key_id = its_keys.key_id
+JOIN contact_marks ON contact_marks.link_id = its_links.link_id
+WHERE its_keys.site_id = :site_id AND its_keys.person_id = deal_people.person_id AND contact_marks.site_id = :site_id AND contact_marks.mark = 'lead' AND contact_marks.occurred_at <= deals.won_at AND NOT (EXISTS (SELECT *
+FROM link_keys AS keys_beside, key_people AS people_beside
+WHERE keys_beside.site_id = :site_id AND keys_beside.link_id = its_links.link_id AND people_beside.site_id = :site_id AND people_beside.key_id = keys_beside.key_id AND people_beside.person_id < its_keys.person_id))), 253402300799999999)), 253402300799999999)) AS min_9
 FROM deal_people
-WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 1), (SELECT min((SELECT min((SELECT min(goal_events.occurred_at) AS min_12
+WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 1), (SELECT min(nullif(min(coalesce((SELECT min((SELECT min(goal_events.occurred_at) AS min_15
 FROM goal_events
-WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_11
+WHERE goal_events.site_id = :site_id AND goal_events.purpose = 'goal' AND goal_events.visitor_id = visitor_spans.visitor_id AND goal_events.occurred_at >= visitor_spans.starts_at AND goal_events.occurred_at < visitor_spans.ends_at AND goal_events.goal = 'lead' AND goal_events.occurred_at <= deals.won_at)) AS min_14
 FROM visitor_spans
-WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id)) AS min_10
+WHERE visitor_spans.site_id = :site_id AND visitor_spans.person_id = deal_people.person_id), 253402300799999999), coalesce((SELECT min(contact_marks.occurred_at) AS min_16
+FROM key_people AS its_keys
+JOIN link_keys AS its_links ON its_links.site_id = :site_id AND its_links.key_id = its_keys.key_id
+JOIN contact_marks ON contact_marks.link_id = its_links.link_id
+WHERE its_keys.site_id = :site_id AND its_keys.person_id = deal_people.person_id AND contact_marks.site_id = :site_id AND contact_marks.mark = 'lead' AND contact_marks.occurred_at <= deals.won_at AND NOT (EXISTS (SELECT *
+FROM link_keys AS keys_beside, key_people AS people_beside
+WHERE keys_beside.site_id = :site_id AND keys_beside.link_id = its_links.link_id AND people_beside.site_id = :site_id AND people_beside.key_id = keys_beside.key_id AND people_beside.person_id < its_keys.person_id))), 253402300799999999)), 253402300799999999)) AS min_13
 FROM deal_people
 WHERE deal_people.site_id = :site_id AND deal_people.space = deals.space AND deal_people.deal_id = deals.deal_id AND deal_people.is_contact IS 0)) AS lead_at, deals.opened_at AS opportunity_at, 0 AS is_gone
 FROM concerned_deals

@@ -133,7 +133,7 @@ FROM marks_of_people
 WHERE marks_of_people.newest = 1),
 leads AS
 (SELECT began.person_id AS person_id, min(began.at) AS started_at, CASE WHEN (min(began.asked_at) = min(began.at)) THEN min(began.at) ELSE min(began.at) - :contact_before END AS counted_from
-FROM (SELECT people_without_deal.person_id AS person_id, conversions.occurred_at AS at, CASE WHEN (conversions.kind IN (__[POSTCOMPILE_kind_1])) THEN conversions.occurred_at END AS asked_at
+FROM (SELECT people_without_deal.person_id AS person_id, conversions.occurred_at AS at, CASE WHEN (conversions.kind IN (__[POSTCOMPILE_kind_1]) AND conversions.holder_id != 'crm') THEN conversions.occurred_at END AS asked_at
 FROM people_without_deal
 JOIN conversions ON conversions.site_id = :site_id AND conversions.person_id = people_without_deal.person_id AND conversions.kind IN (__[POSTCOMPILE_kind_2])
 UNION ALL SELECT last_marks_of_people.person_id AS person_id, last_marks_of_people.lead_at AS at, :param_15 AS asked_at
