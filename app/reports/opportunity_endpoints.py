@@ -8,9 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from app.reports import opportunity_list, opportunity_report
+from app.reports import sla as sla_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
 from app.reports.opportunity_list import OpportunityFilters
 from app.reports.opportunity_report import OpportunityReportFilters
+from app.reports.sla import SlaFilters
 
 router = APIRouter()
 
@@ -33,3 +35,11 @@ async def report_opportunities(
     async with snapshot(request) as connection:
         answer = await opportunity_report.opportunity_report(connection, site, filters, datetime.now(UTC))
     return csv_file(opportunity_report.as_table(answer), "opportunities") if filters.format == "csv" else answer
+
+
+@router.get("/v1/reports/sla", summary="What was promised, and what is broken", tags=["reports"], response_model=None)
+async def report_sla(request: Request, site: ReadingSite, filters: Annotated[SlaFilters, Query()]) -> dict[str, Any] | Response:
+    """Qualified leads of a month against the target, first contacts within the promise by owner, and whoever is overdue now."""
+    async with snapshot(request) as connection:
+        answer = await sla_report.sla(connection, site, filters, datetime.now(UTC))
+    return csv_file(sla_report.as_table(answer), "sla") if filters.format == "csv" else answer

@@ -320,6 +320,10 @@ class SiteSettings(BaseModel):
         "ending in `*`.",
     )  # fmt: skip
     notice_hours: float = Field(4, gt=0, le=168, description="Hours before a promised first contact is due in which `contact_due` is told.")
+    qualified_leads_a_month: int | None = Field(
+        None, ge=1, le=1_000_000, description="Qualified leads that marketing promises to sales for each month; null: none are promised."
+    )
+    qualified_by: Literal["mql", "sql"] = Field("mql", description="Which conversion counts as a qualified lead.")
 
     properties: list[MappedProperty] = Field(
         [],
