@@ -19,6 +19,7 @@ from app.reports.conversions import parts_of
 from app.reports.evidence import tie, unlinkable
 from app.reports.figures import as_rfc3339
 from app.reports.parameters import QueryText, is_text
+from app.reports.person_path import path_of
 from app.sites.site import Site
 
 _NOBODY = "There is no person, key or visitor of that ID. Find people with `GET /v1/people?email=`."
@@ -51,7 +52,7 @@ async def people(connection: AsyncConnection, site: Site, filters: PeopleFilters
 async def journey(connection: AsyncConnection, site: Site, member_id: str) -> dict[str, Any]:
     """All that is known of the person whom an ID (its own, a key's or a visitor's) now belongs to. NotFound if there is none.
 
-    Touches and events are the newest 1,000, in order of time.
+    Touches and events are the newest 1,000, in order of time; so are the steps of `path`, which holds them and all else that happened.
     """
     person_id = await resolve(connection, site, member_id)
     here: dict[str, Any] = {"site_id": site.site_id, "person_id": person_id, "limit": _MOST_ROWS}
@@ -59,11 +60,13 @@ async def journey(connection: AsyncConnection, site: Site, member_id: str) -> di
     async def rows(statement: Select[Any]) -> list[RowMapping]:
         return list((await connection.execute(statement, here)).mappings())
 
+    touches, deals = await rows(queries.touches_of_person()), await rows(queries.deals_of_person())
     return {
         "person": await _person(connection, site, person_id),
-        "touches": [_touch(row) for row in reversed(await rows(queries.touches_of_person()))],
+        **await path_of(connection, site, person_id, touches, deals),
+        "touches": [_touch(row) for row in reversed(touches)],
         "events": [_event(row) for row in reversed(await rows(queries.events_of_person()))],
-        "deals": [_deal(row) for row in await rows(queries.deals_of_person())],
+        "deals": [_deal(row) for row in deals],
         "conversions": [_conversion(row) for row in await rows(queries.conversions_of_person())],
         "identity": {
             "visitors": [tie(row) for row in await rows(queries.spans_of_person())],
