@@ -99,7 +99,7 @@ async def find_people(request: Request, site: ReadingSite, filters: Annotated[Pe
 async def journey_of_person(request: Request, member_id: str, site: ReadingSite) -> dict[str, Any]:
     """What a person did, and why we believe that it is one; any key's or visitor's ID leads to its person."""
     async with snapshot(request) as connection:
-        return await journey(connection, site, member_id)
+        return await journey(connection, site, member_id, datetime.now(UTC))
 
 
 # ---------------------------------------------------------------- how the service is

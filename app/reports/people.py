@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,7 +50,7 @@ async def people(connection: AsyncConnection, site: Site, filters: PeopleFilters
     return {"people": [await _person(connection, site, person_id) for person_id in found]}
 
 
-async def journey(connection: AsyncConnection, site: Site, member_id: str) -> dict[str, Any]:
+async def journey(connection: AsyncConnection, site: Site, member_id: str, now: datetime) -> dict[str, Any]:
     """All that is known of the person whom an ID (its own, a key's or a visitor's) now belongs to. NotFound if there is none.
 
     Touches and events are the newest 1,000, in order of time; so are the steps of `path`, which holds them and all else that happened.
@@ -63,7 +64,7 @@ async def journey(connection: AsyncConnection, site: Site, member_id: str) -> di
     touches, deals = await rows(queries.touches_of_person()), await rows(queries.deals_of_person())
     return {
         "person": await _person(connection, site, person_id),
-        **await path_of(connection, site, person_id, touches, deals),
+        **await path_of(connection, site, person_id, touches, deals, now),
         "touches": [_touch(row) for row in reversed(touches)],
         "events": [_event(row) for row in reversed(await rows(queries.events_of_person()))],
         "deals": [_deal(row) for row in deals],

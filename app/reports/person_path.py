@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import BigInteger, RowMapping, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import tables
 from app.collect.properties import RESERVED
+from app.journeys.scores import scores_of_people
 from app.money import as_decimal_text
 from app.reports import person_path_queries as queries
-from app.reports.figures import as_rfc3339
+from app.reports.figures import as_number, as_rfc3339
 from app.sites.site import Site
+from app.tables import to_micros
 
 MOST_STEPS = 1_000
 _ORDER = (
@@ -28,10 +31,10 @@ Step = tuple[datetime, dict[str, Any]]
 
 
 async def path_of(
-    connection: AsyncConnection, site: Site, person_id: str, touches: Sequence[RowMapping], deals: Sequence[RowMapping]
+    connection: AsyncConnection, site: Site, person_id: str, touches: Sequence[RowMapping], deals: Sequence[RowMapping], now: datetime
 ) -> dict[str, Any]:
-    """`path`, `interest`, `value_so_far`, `sales`, `stage`: a fixed number of statements. `touches` (the newest) and `deals` are the
-    person's.
+    """`path`, `interest`, `value_so_far`, `sales`, `stage`, `score`: a fixed number of statements. `touches` (the newest) and `deals`
+    are the person's.
 
     The path holds the newest 1,000 steps, in order of time; `path_is_cut` says that there are more.
     """
@@ -54,6 +57,7 @@ async def path_of(
     said = {row["property"].removeprefix(RESERVED): row["value"] for row in await rows(queries.sales_of_person())}
     return {
         "stage": next((row["stage"] for row in stages if row["person_id"]), None),
+        "score": await _score(connection, site, person_id, now),
         "sales": _sales(said, deals),
         "value_so_far": _value(deals),
         "interest": [_section(row) for row in await rows(queries.sections_of_person())],
@@ -117,6 +121,16 @@ def _is_told_of_deal(row: RowMapping, outcomes: set[tuple[str, str, datetime]]) 
 
 
 # ---------------------------------------------------------------- what it comes to
+
+
+async def _score(connection: AsyncConnection, site: Site, person_id: str, now: datetime) -> int | float | None:
+    """The points at a moment; null where the site has no rules for them. `/v1/people/{id}/score` says what they are made of."""
+    if not (site.settings.scoring.rules or site.settings.scoring.fits):
+        return None
+    person = select(bindparam("person_id", type_=tables.Key).label("person_id")).cte("people")
+    here = {"site_id": site.site_id, "person_id": person_id, "at": to_micros(now)}
+    row = (await connection.execute(scores_of_people(person, bindparam("at", type_=BigInteger)), here)).one_or_none()
+    return as_number((row.score if row else 0) * 1_000)
 
 
 def _sales(said: dict[str, str], deals: Sequence[RowMapping]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,12 +11,14 @@ import pytest
 from fastapi import FastAPI
 
 from app.db import Database
+from app.main import create_app
 from app.notices.delivery import Notifier
 from app.notices.finding import find_notices
 from app.notices.running import deliver_due
 from app.pipeline import run_until_idle
 from app.settings import Settings
-from tests.crm.test_endpoints import ADMIN
+from app.sites.site import Site
+from tests.crm.test_endpoints import ADMIN, Crm
 from tests.notices.conftest import World
 from tests.notices.receiver import Listener
 from tests.reports.story import form, get, tell
@@ -153,3 +156,22 @@ async def test_a_site_without_facts_goes_with_its_endpoints(client: httpx.AsyncC
     assert answer.status_code == 201, answer.text
     assert (await client.delete("/v1/sites/other", headers=ADMIN)).status_code == 204
     await assert_rows(database, tables.notice_endpoints, ["endpoint_id"], [])
+
+
+async def test_a_running_service_tells(settings: Settings, database: Database, site: Site, listener: Listener) -> None:
+    app = create_app(settings, run_pipeline=True)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://loop.example") as client:
+        listener.secret = (await made(client, url=listener.url))["secret"]
+        hot = await client.patch("/v1/sites/default", headers=ADMIN, json={"hot_pages": ["/pricing"]})
+        assert hot.status_code == 200
+        now = datetime.now(UTC).isoformat()
+        asked = {"id": "1", "type": "form_submit", "visitor_id": "v", "occurred_at": now, "url": "https://shop.example/", "email": "ada@example.com"}
+        crm = await client.post("/v1/connections", headers=ADMIN, json={"id": "crm", "provider": "generic"})
+        await Crm(client, crm.json()["secret"]).send("deal.created", {"id": "7", "contacts": ["ada@example.com"]}, timestamp=now)
+        seen = {"id": "3", "type": "pageview", "visitor_id": "v", "url": "https://shop.example/pricing"}
+        answer = await client.post("/v1/events", headers=ADMIN, json={"events": [asked, seen]})
+        assert answer.json()["accepted"] == 2
+        async with asyncio.timeout(60):
+            while "hot_visit" not in {told.json["type"] for told in listener.taken}:  # noqa: ASYNC110  it is a thread's
+                await asyncio.sleep(0.05)
+    assert listener.bad == []

@@ -107,6 +107,15 @@ async def test_interest_value_and_whose_it_is(client: httpx.AsyncClient, databas
     }  # fmt: skip
 
 
+async def test_the_score_is_that_of_the_score_itself(client: httpx.AsyncClient, database: Database) -> None:
+    person = await tell_the_story(client, database)
+    assert (await get(client, f"/v1/people/{person}/journey"))["score"] is None
+    rules = {"half_life_days": 0, "rules": [{"name": "asked", "form": "demo", "points": 30}]}
+    assert (await client.patch("/v1/sites/default", headers=ADMIN, json={"scoring": rules})).status_code == 200
+    await run_until_idle(database)
+    assert (await get(client, f"/v1/people/{person}/journey"))["score"] == (await get(client, f"/v1/people/{person}/score"))["score"] == 30
+
+
 async def test_it_is_bounded_in_rows_and_statements(client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     person = await tell_the_story(client, database)
     engine = client._transport.app.state.database.engine.sync_engine  # type: ignore[attr-defined]
