@@ -301,7 +301,7 @@ excluded_deals = _table(
     "excluded_deals",
     "Names of deals that count not (tests, demonstrations), from the settings in force.",
     _site(),
-    _id("pattern", "The name, case folded; a `%` at its beginning or end stands for any text."),
+    _id("pattern", "The name, its ASCII letters in lower case, as a pattern of LIKE with the escape `\\`; a `%` at its beginning or end stands for any text."),
 )
 
 excluded_keys = _table(
@@ -902,7 +902,7 @@ deals = _table(
     _text("lost_reason", "Why it was lost.", null=True),
     _text("url", "Where the CRM shows it.", null=True),
     _text("account_manager", "Who looks after the customer.", null=True),
-    _text("ignored_because", "Why it counts not: `pipeline`, `stage`, `excluded`, `deleted`; null: it counts.", null=True),
+    _text("ignored_because", "Why it counts not: `deleted`, `pipeline`, `stage`, `excluded` (by its name), `internal` (by all its contacts); null: it counts.", null=True),
     _flag("has_contacts", "It names at least one contact, or a visitor where it names none."),
     _run(),
     Index("ix_deals__company", "site_id", "company_id"),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat,
 
 from app import money, tables
 from app.collect.fields import Address, Day, Line, MicrosOrDay, Name, Object, RecordId
-from app.collect.keys import Row, clear_texts, contact_row, link_id, normal_domain, sighting_satellites, subject_keys
+from app.collect.keys import Row, clear_texts, contact_row, link_id, sighting_satellites, subject_keys
 from app.collect.properties import (
     COMPANY,
     RESERVED,
@@ -22,6 +22,7 @@ from app.collect.properties import (
     record_satellites,
 )
 from app.log import Fact
+from app.sites.addresses import normal_domain
 from app.sites.site import Site
 
 Change = Literal["seen", "won", "lost", "reopened", "adjusted", "churned", "deleted"]

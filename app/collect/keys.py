@@ -10,24 +10,15 @@ from functools import lru_cache
 from typing import Any
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Table
 
 from app import ids, tables
+from app.sites.addresses import domain_of, normal_email
 from app.sites.site import Site
 
 Row = tuple[Table, dict[str, Any]]
 
 _cached_key_id = lru_cache(maxsize=65_536)(ids.key_id)
-
-
-@lru_cache(maxsize=65_536)
-def normal_email(text: str) -> str | None:
-    """The address in lower case, its domain as Unicode writes it; None if it is not an e-mail address."""
-    try:
-        return validate_email(text.strip(), check_deliverability=False).normalized.lower()
-    except EmailNotValidError:
-        return None
 
 
 @lru_cache(maxsize=65_536)
@@ -43,19 +34,6 @@ def normal_phone(text: str, country: str | None) -> str | None:
     if not text.isascii() or not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-@lru_cache(maxsize=65_536)
-def normal_domain(text: str) -> str | None:
-    """The domain of a company as its e-mails write it: of an address of its website too; None if it is none."""
-    _, _, after_scheme = text.strip().lower().rpartition("://")
-    host = after_scheme.partition("/")[0].removeprefix("www.")
-    address = normal_email(f"somebody@{host}")
-    return address and _domain_of(address)
-
-
-def _domain_of(address: str) -> str:
-    return address.rpartition("@")[2]
 
 
 def subject_keys(
@@ -137,7 +115,7 @@ def clear_texts(
         address = value if kind == "email" else None
         rows.append((tables.contacts, contact_row(site, key_id, kind, value, occurred_at, email=address, **details)))
         if address:
-            rows.append((tables.key_domains, {"site_id": site.site_id, "key_id": key_id, "domain": _domain_of(address)}))
+            rows.append((tables.key_domains, {"site_id": site.site_id, "key_id": key_id, "domain": domain_of(address)}))
     return rows
 
 
@@ -146,7 +124,7 @@ def contact_row(
 ) -> dict[str, Any]:
     """A row of `contacts`: for display and export only."""
     address = normal_email(email) if email else None
-    domain = _domain_of(address) if address else None
+    domain = domain_of(address) if address else None
     return {
         "site_id": site.site_id, "key_id": key_id, "kind": kind, "value": value, "email_domain": domain,
         "occurred_at": occurred_at, **details,

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
 from app import ids, tables
-from app.collect.deal_facts import Change, Contact, Deal, contact_satellites, deal_facts
+from app.collect.deal_facts import Change, Contact, Deal, contact_satellites, deal_facts, lead_key
 from app.collect.fields import Line, MicrosOrDay, RecordId
-from app.collect.keys import Row
+from app.collect.keys import Row, subject_keys
 from app.collect.schemas import in_words
+from app.crm.reported_touches import ReportedTouch, touch_rows
 from app.log import Fact
 from app.sites.site import Site
 
@@ -66,6 +67,9 @@ class MarkedContact(Contact):
     bant: Bant | None = None
     reason: Line | None = None
     by: Line | None = Field(None, description="Who says so.")
+    reported_touches: list[ReportedTouch] | None = Field(
+        None, max_length=1_000, description="Where the contact came from, as the CRM has kept it; told again, a touch adds nothing."
+    )
 
 
 def _named_contact(value: object) -> object:
@@ -173,7 +177,7 @@ def _deal_fact(change: Change) -> Callable[[Message, dict[str, Any]], Fact]:
 def _contact_fact(message: Message, data: dict[str, Any]) -> Fact:
     contact: MarkedContact = _read(MarkedContact, data)
     _, satellites = _seen(message, contact)
-    return _fact(message, contact, satellites)
+    return _fact(message, contact, [*satellites, *_touch_rows(message, contact)])
 
 
 Mark = Literal["lead", "mql", "mql_rejected", "sql", "disqualified", "recycled"]
@@ -187,9 +191,24 @@ def _mark_fact(mark: Mark) -> Callable[[Message, dict[str, Any]], Fact]:
         bant = None if contact.bant is None or mark != "sql" else contact.bant.model_dump_json(exclude_none=True)
         said = {"site_id": message.site.site_id, "fact_id": message.fact_id, "mark": mark, "link_id": link, "marked_by": contact.by}
         why = {"reason": contact.reason if mark in _HAVE_REASONS else None, "bant": bant, "occurred_at": message.occurred_at}
-        return _fact(message, contact, [*satellites, (tables.contact_marks, {**said, **why})])
+        return _fact(message, contact, [*satellites, *_touch_rows(message, contact), (tables.contact_marks, {**said, **why})])
 
     return build
+
+
+def _touch_rows(message: Message, contact: MarkedContact) -> list[Row]:
+    """Rows of the touches that the CRM reports of the contact.
+
+    Their home is its ID in the CRM, which stays when its address changes (of one that was a lead, the lead's), else its
+    first other key.
+    """
+    if not contact.reported_touches:
+        return []
+    known_as = lead_key(contact.lead_id) if contact.lead_id else contact.id
+    by_id = subject_keys(message.site, contact=(message.space, known_as)) if known_as else []
+    others = subject_keys(message.site, email=contact.email, phone=contact.phone, user_id=contact.user_id)
+    keys = by_id or others
+    return touch_rows(message.site, keys[0], keys, contact.reported_touches, message.received_at) if keys else []
 
 
 def _seen(message: Message, contact: Contact) -> tuple[str, list[Row]]:
@@ -258,7 +277,7 @@ def _fact(message: Message, said: BaseModel, satellites: Sequence[Row], *, deal_
 def _body(said: BaseModel) -> str:
     """What was said, without what names a human: that stands hashed in the keys, in clear only in `contacts`."""
     private = {"email", "phone", "name", "user_id"}
-    body = said.model_dump(exclude_unset=True, exclude=private | {"contact"})
+    body = said.model_dump(exclude_unset=True, exclude=private | {"contact", "reported_touches"})
     contact = getattr(said, "contact", None)
     if contact is not None:
         body["contact"] = contact.model_dump(exclude_unset=True, exclude=private)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-from app.collect.keys import normal_domain
 from app.collect.origins import registrable_domain
+from app.sites.addresses import normal_domain
 from app.sites.settings import SiteSettings
 
 _LIST = "free_mail.txt"

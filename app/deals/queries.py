@@ -30,6 +30,7 @@ from app import tables
 from app.db import least, micros
 from app.deals.currencies import minor_units, ten_thousandths_per_minor_unit
 from app.deals.outcomes import is_in_force, of_dirty_deals, same_deal
+from app.identity.internal import is_internal
 from app.tables import of_site
 
 _TEXTS = (
@@ -151,8 +152,18 @@ def _is_listed() -> ColumnElement[bool]:
     return and_(of_site(tables.deal_contacts), same_deal(contact, _fields), contact.fact_id == _fields.contacts_fact_id)
 
 
-def _ignored_because(seen: Any) -> ColumnElement[Any]:
-    """Why a folded deal counts not; null: it counts. Index: the keys of `deal_pipelines`, `deal_stages`, `excluded_deals`."""
+def _names_only_internal() -> ColumnElement[bool]:
+    """Whether a folded deal names somebody, and nobody who is not internal. Its people must be staged."""
+    person = tables.staged["deal_people"]
+    is_of_deal = and_(of_site(person), same_deal(person.c, _fields), person.c.is_contact.is_(True))
+    return and_(exists().where(is_of_deal), ~exists().where(is_of_deal, ~is_internal(person.c.person_id)))
+
+
+def _ignored_because(seen: Any, has_internal: bool) -> ColumnElement[Any]:
+    """Why a folded deal counts not; null: it counts. Index: the keys of `deal_pipelines`, `deal_stages`, `excluded_deals`.
+
+    Names are compared without the case of ASCII letters, the only ones that both databases fold alike.
+    """
     pipeline, stage, excluded = tables.deal_pipelines, tables.deal_stages, tables.excluded_deals
     of_space = and_(of_site(pipeline), pipeline.c.space == seen.space)
     is_listed = exists().where(of_space, pipeline.c.pipeline == func.coalesce(_fields.pipeline, ""))
@@ -165,11 +176,12 @@ def _ignored_because(seen: Any) -> ColumnElement[Any]:
         (and_(exists().where(of_space), ~is_listed), literal("pipeline")),
         (is_ignored, literal("stage")),
         (is_excluded, literal("excluded")),
+        *([(_names_only_internal(), literal("internal"))] if has_internal else []),
     )
 
 
-def deals_now() -> Select[Any]:
-    """A row a dirty deal, as it stands now.
+def deals_now(*, has_internal: bool) -> Select[Any]:
+    """A row a dirty deal, as it stands now. `has_internal`: the site names people who are internal; then the deals' own must be staged.
 
     Reads `deal_changes`, `deal_contacts`, staging (`folded_deals`, `deal_outcomes`) and what settings say, each by its key.
     """
@@ -189,7 +201,7 @@ def deals_now() -> Select[Any]:
         "lost_at": case((_outcome.outcome == "lost", _outcome.turned_at)),
         "churned_at": case((or_(won_at.is_(None), seen.c.churned_at >= won_at), seen.c.churned_at)),
         "amount_minor": case((or_(_fields.money_minor.is_not(None), adjusted_by.is_not(None)), net)),
-        "ignored_because": _ignored_because(seen.c),
+        "ignored_because": _ignored_because(seen.c, has_internal),
         "has_contacts": or_(_lists_contacts(), _fields.visitor_id.is_not(None)),
         "is_gone": false(),
     }

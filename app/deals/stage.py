@@ -26,8 +26,11 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
         await connection.execute(clear(folded), here)
         await connection.execute(rows, here)
     await analyse(connection, tables.folded_deals, tables.deal_outcomes)
-    await connection.execute(staged("deals", deals_now()), here)
     await connection.execute(staged("deal_people", people_of_deals()), here)
+    has_internal = bool(site.settings.internal_contacts)
+    if has_internal:
+        await analyse(connection, tables.staged["deal_people"])
+    await connection.execute(staged("deals", deals_now(has_internal=has_internal)), here)
     if site.settings.account_journeys:
         await _stage_companies(connection, site)
     await connection.execute(staged("deal_amounts", amounts_of_won_deals()), here)

@@ -14,7 +14,7 @@ from app import tables
 from app.db import greatest, micros
 from app.identity.queries import holds
 from app.tables import of_site
-from app.touches.queries import session_starts
+from app.touches.queries import LeftOut, session_starts
 
 _dirty = tables.dirty["spans_queue"]
 _sightings = tables.sightings.c
@@ -64,12 +64,12 @@ def _changes_of_owner(identifications: CTE) -> CTE:
     )
 
 
-def _session_of(change: Any, has_exclusions: bool) -> ColumnElement[Any]:
+def _session_of(change: Any, left_out: LeftOut) -> ColumnElement[Any]:
     """Start of the visitor's last session begun at or before a change of owner; null if there is none.
 
     Only visitors with a second owner are looked at: sessions are not computed for the others.
     """
-    sessions = session_starts(_visitors_with_several_owners(), has_exclusions).cte("sessions")
+    sessions = session_starts(_visitors_with_several_owners(), left_out).cte("sessions")
     return (
         select(func.max(sessions.c.started_at))
         .where(sessions.c.visitor_id == change.visitor_id, sessions.c.started_at <= change.occurred_at)
@@ -87,10 +87,10 @@ def _visitors_with_several_owners() -> Select[Any]:
     )
 
 
-def _begun(changes: CTE, has_exclusions: bool) -> CTE:
+def _begun(changes: CTE, left_out: LeftOut) -> CTE:
     """A row a span that an identification began. Of two that would begin at one instant, the later in order holds."""
     row = changes.c
-    from_session = greatest(func.coalesce(_session_of(row, has_exclusions), row.occurred_at), row.identified_before + 1)
+    from_session = greatest(func.coalesce(_session_of(row, left_out), row.occurred_at), row.identified_before + 1)
     started = select(
         row.visitor_id,
         row.person_id,
@@ -132,13 +132,13 @@ def _first_touch(span: Any) -> ColumnElement[Any]:
     )
 
 
-def spans_of_visitors(has_exclusions: bool) -> Select[Any]:
+def spans_of_visitors(left_out: LeftOut) -> Select[Any]:
     """A row a span of a dirty visitor. Reads sightings, people of keys, touches, goals and (for sessions) events.
 
     Parameters: `site_id`, `session_gap`. Index: `ix_sightings__visitor`, `ix_touches__order`, `ix_events__order`.
     """
     identifications = _identifications()
-    begun = _begun(_changes_of_owner(identifications), has_exclusions)
+    begun = _begun(_changes_of_owner(identifications), left_out)
     ends_at = func.lead(begun.c.starts_at, 1, tables.END_OF_TIME).over(partition_by=begun.c.visitor_id, order_by=begun.c.starts_at)
     identified = select(
         begun.c.visitor_id, begun.c.starts_at, ends_at.label("ends_at"), begun.c.person_id, begun.c.fact_id, begun.c.link_id

@@ -10,13 +10,13 @@ from app.identity import spans
 from app.identity.first_visit import days_between_first_visits
 from app.sites.site import Site
 from app.swap import Enqueue, Stage, Target, is_dirty
-from app.touches.stage import has_exclusions, session_parameters
+from app.touches.stage import left_out, session_parameters
 
 
 async def compute(connection: AsyncConnection, site: Site) -> None:
     """Stage the spans of the dirty visitors."""
     staged = tables.staged["visitor_spans"]
-    rows = insert(staged).from_select([c.name for c in staged.columns], spans.spans_of_visitors(has_exclusions(site)))
+    rows = insert(staged).from_select([c.name for c in staged.columns], spans.spans_of_visitors(left_out(site)))
     await connection.execute(rows, session_parameters(site))
 
 

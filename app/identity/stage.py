@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
 from app.identity import concerned_deals, queries
+from app.identity.internal import people_of_excluded_keys
 from app.sites.site import Site
 from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty
 from app.tables import of_site
@@ -67,6 +68,7 @@ STAGE = Stage(
         Enqueue(tables.properties_queue, queries.people_of_described_keys()),
         Enqueue(tables.conversions_queue, queries.people_of_marked_keys()),
         Enqueue(tables.opportunities_queue, queries.people_of_marked_keys()),
+        Enqueue(tables.conversions_queue, people_of_excluded_keys()),
         Enqueue(tables.activities_queue, queries.activities_of_changed_keys()),
     ),
     sources=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
+from app.identity.internal import without_internal
 from app.journeys import conversions
 from app.journeys.days import days_written, enqueue_days
 from app.sites.site import Site
@@ -21,7 +22,8 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     threshold = site.settings.scoring.threshold
     of_people = {**here, "bant_minimum": site.settings.bant_minimum, **({} if threshold is None else {"threshold": threshold})}
     rows = conversions.conversions_of_people(has_threshold=threshold is not None)
-    await connection.execute(staged("conversions", rows), of_people)
+    counted = without_internal(rows) if site.settings.internal_contacts else rows
+    await connection.execute(staged("conversions", counted), of_people)
     of_deals = {**here, "customer_space": site.settings.customer_space or ""}
     await connection.execute(staged("conversions", conversions.conversions_from_deals()), of_deals)
     await connection.execute(clear(tables.concerned_conversions), here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.attribution.question import Question
 from app.errors import Unprocessable
 from app.reports.as_of import site_then
 from app.reports.data_driven import answered, columns_of, estimates, not_answered
@@ -22,6 +24,7 @@ from app.reports.sources import source_of
 from app.reports.spread import spread
 from app.reports.tables import counted, uncredited
 from app.reports.totals import figures, first_touch_outside_lookback, totals
+from app.reports.tracked import tracked
 from app.sites.site import Site
 
 Answer = dict[str, Any]
@@ -38,6 +41,7 @@ async def attribution(connection: AsyncConnection, site: Site, filters: Attribut
     shared = {
         "totals": totals(source.ledger, MONEY_OF_KIND.get(filters.conversion), site.settings.currency),
         "first_touch_outside_lookback": first_touch_outside_lookback(source.ledger),
+        **(await _tracked(connection, question, filters) if filters.tracked else {}),
         **(await freshness(connection, site, now)).as_dict(),
     }
     answers = {}
@@ -79,6 +83,10 @@ def _cells(
         texts = [*([model] if filters.model == "all" else []), *(row.get(name) for name in names)]
         amount = [Decimal(row[money]), answer["currency"]] if money else []
         yield [*texts, counted(row["conversions"]), *amount, *(None if row.get(name) is None else Decimal(str(row[name])) for name in more)]
+
+
+async def _tracked(connection: AsyncConnection, question: Question, filters: AttributionFilters) -> Answer:
+    return {"tracked": await tracked(connection, replace(question, grouped=()), MONEY_OF_KIND.get(filters.conversion), question.currency)}
 
 
 def _heading(site: Site, filters: AttributionFilters, model: str) -> Answer:

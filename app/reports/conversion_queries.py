@@ -14,6 +14,7 @@ from app.attribution.properties import is_of_known_customer, known_customers, wi
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
 from app.collect.origins import Origin
+from app.reports.tracked import is_reported_by_crm, is_tracked
 
 LABELS = ("channel", "source", "medium", "campaign", "term", "content", "referrer")
 """Dimensions that an origin's label gives."""
@@ -105,6 +106,8 @@ def _described(question: Question, known: CTE | None) -> Select[Any]:
             cast(net, BigInteger).label("net_minor"),
             of_company.label("company_people"),
             case((is_deal, is_of_known_customer(question, entries)), else_=false()).label("is_repeat"),
+            is_tracked(question, conversion).label("is_tracked"),
+            is_reported_by_crm(question, conversion).label("is_reported_by_crm"),
         )
         .join_from(with_known(entries, known), conversions, same_conversion(conversion, entry))
         .outerjoin(deals, of_deal)
@@ -175,6 +178,7 @@ def touches_of_conversion(question: Question) -> Select[Any]:
             label.rule,
             *(origin[name].label(f"origin_{name}") for name in Origin._fields),
             event.type,
+            event.reported_by,
             span.person_id,
             is_in_reach(replace(any_channel, touches_until="close"), conversion).label("is_recent"),
             is_in_reach(any_channel, conversion).label("is_in_time"),

@@ -38,7 +38,10 @@ from app.sites.site import Site
 from app.tables import from_micros, to_micros
 
 _MICROS = re.compile(r"-?[0-9]{1,18}\Z")
-COLUMNS = ("id", "kind", "occurred_at", "counted_at", "person_id", "deal_id", "name", "conversions", "amount", "currency", "is_repeat")
+COLUMNS = (
+    "id", "kind", "occurred_at", "counted_at", "person_id", "deal_id", "name", "conversions", "amount", "currency", "is_repeat",
+    "is_tracked",
+)  # fmt: skip
 """What the list has as CSV."""
 
 
@@ -138,6 +141,8 @@ def described(row: RowMapping, people: Sequence[str], site: Site) -> dict[str, A
         "company_people": row["company_people"],
         "deal": _deal(row),
         "is_repeat": bool(row["is_repeat"]),
+        "is_tracked": bool(row["is_tracked"]),
+        "reported_by_crm": bool(row["is_reported_by_crm"]),
     }
 
 

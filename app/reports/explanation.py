@@ -28,6 +28,7 @@ from app.reports.explanation_words import in_words
 from app.reports.figures import as_number, as_rfc3339
 from app.reports.heading import about_model
 from app.reports.parameters import MODEL_NAMES, MONEY_OF_KIND, Filters, ModelName, check_model
+from app.reports.tracked import reported
 from app.sites.site import Site
 from app.touches import rules_in_words
 
@@ -110,6 +111,7 @@ def _touch(touch: RowMapping, site: Site) -> dict[str, Any]:
         "visitor_id": touch["visitor_id"],
         "event_id": touch["event_id"],
         "person_id": touch["person_id"] and ids.public(touch["person_id"]),
+        **reported(touch),
     }
 
 

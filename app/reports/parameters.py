@@ -281,6 +281,11 @@ class AttributionFilters(CreditFilters):
         description="Show for each row also the conversions with at least one touch of it, `influenced_conversions` and "
         "`influenced_amount`, which do not add up. It looks at every touch, so it takes longer.",
     )
+    tracked: bool = Field(
+        False,
+        description="Say how much of it is tracked end to end: has a touch in reach that was seen by ourselves, not only told of by a CRM "
+        "or a list. It looks at every journey, so it takes longer.",
+    )
     order: int = Field(1, ge=1, le=3, description="`markov`: how many of the last touches decide what comes next.")
     seed: int = Field(1, ge=0, le=2**32 - 1, description="`markov`, `shapley`: seed of the resamples; the same gives the same intervals.")
     resamples: int = Field(200, ge=100, le=1_000, description="`markov`, `shapley`: how many resamples the intervals rest on.")

@@ -21,6 +21,7 @@ from app.reports.evidence import tie, unlinkable
 from app.reports.figures import as_rfc3339
 from app.reports.parameters import QueryText, is_text
 from app.reports.person_path import path_of
+from app.reports.tracked import reported
 from app.sites.site import Site
 
 _NOBODY = "There is no person, key or visitor of that ID. Find people with `GET /v1/people?email=`."
@@ -128,6 +129,7 @@ def _touch(row: RowMapping) -> dict[str, Any]:
         "occurred_at": as_rfc3339(row["occurred_at"]),
         **{name: row[name] for name in names},
         "session_started_at": as_rfc3339(row["session_started_at"]),
+        **reported(row),
     }
 
 

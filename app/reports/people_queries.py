@@ -118,6 +118,7 @@ def touches_of_person() -> Select[Any]:
             *(dimension(name).label(name) for name in (*LABELS, "landing_page")),
             label.rule,
             event.type,
+            event.reported_by,
         )
         .join_from(tables.visitor_spans, tables.touches, and_(_site(touch), _within_spans(touch.occurred_at, touch.visitor_id)))
         .outerjoin(tables.origin_labels, and_(_site(label), label.origin_id == touch.origin_id))

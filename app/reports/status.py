@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import tables
 from app.crm.waiting import calls_of_site
 from app.history import reach_of_history
+from app.identity.internal import internal_people
 from app.notices.shown import notices_of_site
 from app.reports.figures import as_rfc3339
 from app.reports.freshness import freshness
@@ -33,6 +34,21 @@ def failures() -> Select[Any]:
     """A row a stage that had to set keys aside, and how many. Index: the primary key of `failed_keys`."""
     key = tables.failed_keys.c
     return select(key.stage, func.count().label("count")).where(key.site_id == bindparam("site_id")).group_by(key.stage)
+
+
+def ignored_deals() -> Select[Any]:
+    """A row a reason for which deals count not, and how many. Reads the site's `deals`."""
+    deal = tables.deals.c
+    return (
+        select(deal.ignored_because.label("reason"), func.count().label("count"))
+        .where(deal.site_id == bindparam("site_id"), deal.ignored_because.is_not(None))
+        .group_by(deal.ignored_because)
+    )
+
+
+def number_of_internal_people() -> Select[Any]:
+    """One row: how many people are internal. Reads what `internal_people` reads."""
+    return select(func.count()).select_from(internal_people().subquery("internal"))
 
 
 async def _reach(connection: AsyncConnection, here: dict[str, str]) -> dict[str, str | None]:
@@ -59,5 +75,7 @@ async def status(connection: AsyncConnection, site: Site, now: datetime) -> dict
         "set_aside": {row.stage: row.count for row in await connection.execute(failures(), here)},
         "connections": await calls_of_site(connection, site.site_id, now),
         "notice_endpoints": await notices_of_site(connection, site.site_id),
+        "ignored_deals": {row.reason: row.count for row in await connection.execute(ignored_deals(), here)},
+        "internal_people": await connection.scalar(number_of_internal_people(), here),
         "settings_version": site.settings_version,
     }

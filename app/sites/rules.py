@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Insert, Select, Table, bindparam, delete, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import tables
+from app import ids, tables
 from app.db import insert_new
 from app.errors import Unprocessable
 from app.log.rows import insert_rows
@@ -24,9 +25,10 @@ GENERIC_SPACE = "generic"
 _LABELLED_BY = ("hosts", "ignored_hosts", "channel_rules", "source_aliases", "campaign_aliases", "lead_forms")
 _COMPUTED_BY = (
     "goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone",
-    "customer_space",
+    "customer_space", "crm_touches",
 )  # fmt: skip
 _COMPANIES_BY = ("free_mail_domains", "hosts")
+_COUNTED_BY = ("excluded_deals", "internal_contacts")
 _QUALIFIED_BY = ("bant_minimum",)
 _SUMMED_BY = ("lookback_days", "half_life_days")
 _AT_WORK_BY = ("timezone", "business_hours", "holidays")
@@ -60,14 +62,14 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await write_days(connection, after)
     if changed.intersection(_AT_WORK_BY):
         await write_hours(connection, after)
-    if changed & {"goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths"}:
+    if changed & {"goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths", *_COUNTED_BY}:
         await write_rules(connection, after)
     if changed.intersection(_LABELLED_BY):
         await connection.execute(origins_to_label(), {"of_site": after.site_id, "now": now})
         await connection.execute(forms_to_label(), {"of_site": after.site_id, "now": now})
     if changed.intersection(_COMPUTED_BY):
         await request_rebuild(connection, after.site_id, "touches", now)
-    if "account_journeys" in changed or (after.settings.account_journeys and changed.intersection(_COMPANIES_BY)):
+    if changed & {"account_journeys", *_COUNTED_BY} or (after.settings.account_journeys and changed.intersection(_COMPANIES_BY)):
         await request_rebuild(connection, after.site_id, "deals", now)
     if changed.intersection(_QUALIFIED_BY):
         await request_rebuild(connection, after.site_id, "conversions", now)
@@ -95,10 +97,12 @@ async def write_hours(connection: AsyncConnection, site: Site) -> None:
 
 
 async def write_rules(connection: AsyncConnection, site: Site) -> None:
-    """The goals, the rules of the score and the excluded pages of the settings, in place of those that stood there."""
+    """The goals, the rules of the score, and what counts not, of the settings, in place of what stood there."""
     await _replace(connection, tables.goal_rules, site.site_id, goal_rows(site))
     await _replace(connection, tables.score_rules, site.site_id, score_rows(site))
     await _replace(connection, tables.excluded_pages, site.site_id, excluded_page_rows(site))
+    await _replace(connection, tables.excluded_deals, site.site_id, excluded_deal_rows(site))
+    await _replace(connection, tables.excluded_keys, site.site_id, excluded_key_rows(site))
 
 
 def goal_rows(site: Site) -> list[dict[str, Any]]:
@@ -146,6 +150,25 @@ def excluded_page_rows(site: Site) -> list[dict[str, Any]]:
     hosts = [{"site_id": site.site_id, "host": host, **_path("")} for host in site.settings.excluded_hosts]
     paths = [{"site_id": site.site_id, "host": "", **_path(path)} for path in site.settings.excluded_paths]
     return hosts + paths
+
+
+def excluded_deal_rows(site: Site) -> list[dict[str, Any]]:
+    """Rows of `excluded_deals`. Only ASCII letters are folded: SQLite knows no others, and both databases must agree."""
+    patterns = dict.fromkeys(_as_like(pattern) for pattern in site.settings.excluded_deals)
+    return [{"site_id": site.site_id, "pattern": pattern} for pattern in patterns]
+
+
+def _as_like(pattern: str) -> str:
+    literal_text = re.sub(r"([\\%_])", r"\\\1", pattern.removeprefix("*").removesuffix("*"))
+    folded = re.sub("[A-Z]+", lambda found: found[0].lower(), literal_text)
+    return "%" * pattern.startswith("*") + folded + "%" * pattern.endswith("*")
+
+
+def excluded_key_rows(site: Site) -> list[dict[str, Any]]:
+    """Rows of `excluded_keys`."""
+    named = dict.fromkeys(site.settings.internal_contacts)
+    keys = [(ids.key_id(site.hash_key, "e", each), "") if "@" in each else ("", each) for each in named]
+    return [{"site_id": site.site_id, "key_id": key_id, "domain": domain} for key_id, domain in keys]
 
 
 def _path(pattern: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.money import currency_code
+from app.sites.addresses import normal_domain, normal_email
 from app.sites.hours import BusinessHours, Holidays
 from app.sites.properties import MappedProperty, Segment, conditions_of, properties_of_site
 
@@ -122,6 +123,20 @@ def _aliases(aliases: dict[str, str]) -> dict[str, str]:
     return folded
 
 
+def _deal_pattern(pattern: str) -> str:
+    inside = pattern.removeprefix("*").removesuffix("*")
+    if not inside.strip() or "*" in inside:
+        raise ValueError(f"{pattern[:80]!r} is not a pattern of names: it has a * only at its beginning or end, and a text besides")
+    return pattern
+
+
+def _email_or_domain(text: str) -> str:
+    found = normal_email(text) if "@" in text else normal_domain(text)
+    if found is None:
+        raise ValueError(f"{text[:80]!r} is neither an e-mail address nor a domain such as example.com")
+    return found
+
+
 Name = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 Line = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Folded = Annotated[str, Field(max_length=200), AfterValidator(_folded)]
@@ -132,6 +147,8 @@ Paths = Annotated[list[Path], Field(max_length=1_000), AfterValidator(_once_each
 Network = Annotated[str, AfterValidator(_network)]
 Networks = Annotated[list[Network], Field(max_length=1_000), AfterValidator(_once_each)]
 Aliases = Annotated[dict[str, str], Field(max_length=10_000), AfterValidator(_aliases)]
+DealPattern = Annotated[Name, AfterValidator(_deal_pattern)]
+EmailOrDomain = Annotated[str, Field(max_length=320), AfterValidator(_printable), AfterValidator(_email_or_domain)]
 Lookback = Annotated[int, Field(ge=1, le=730)]
 
 
@@ -246,6 +263,27 @@ class Lookbacks(BaseModel):
         return days
 
 
+def _word_lists(channels: dict[str, str]) -> dict[str, str]:
+    for words, channel in channels.items():
+        _printable(channel)
+        if not all(word.strip() for word in words.split("|")):
+            raise ValueError(f"{words[:60]!r} is no list of words: they stand between |, and none is empty")
+    return channels
+
+
+class SelfReported(BaseModel):
+    """What people say themselves of where they heard of the site."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    properties: Annotated[list[Name], Field(max_length=10)] = Field(
+        [], description="Properties of people that hold their answers, as sent by forms or the CRM; the first that has one counts."
+    )
+    channels: Annotated[dict[Annotated[str, Field(max_length=1_000)], str], Field(max_length=500), AfterValidator(_word_lists)] = Field(
+        {}, description='Words in an answer, separated by `|`, and the channel that they mean, before the shipped list: `{"fair|expo": "Events"}`.'
+    )
+
+
 class SiteSettings(BaseModel):
     """The settings of one site."""
 
@@ -292,6 +330,18 @@ class SiteSettings(BaseModel):
     bant_minimum: int = Field(
         0, ge=0, le=4, description="How many of budget, authority, need and timeline a qualification by sales must name for an `sql`."
     )
+    crm_touches: bool = Field(
+        True, description="Whether touches that a CRM reports (its stored original source, campaigns, events) take part in journeys."
+    )
+    excluded_deals: list[DealPattern] = Field(
+        [], max_length=1_000, description="Names of deals that count not, ASCII letters in either case, with `*` at their ends: `*test*`."
+    )
+    internal_contacts: list[EmailOrDomain] = Field(
+        [],
+        max_length=1_000,
+        description="E-mail addresses, or domains of them, of staff and testers: such people make no conversions, nor do deals that name nobody "
+        "else.",
+    )
     customer_space: Name | None = Field(None, description="Connection whose deals count as `customer`; null: every connection's.")
 
     contact_counts: Annotated[list[ContactKind], AfterValidator(_once_each)] = Field(
@@ -325,6 +375,9 @@ class SiteSettings(BaseModel):
     )
     qualified_by: Literal["mql", "sql"] = Field("mql", description="Which conversion counts as a qualified lead.")
 
+    self_reported: SelfReported = Field(
+        default=SelfReported(), description="Where the answers to 'How did you hear about us?' stand, and what they mean."
+    )
     properties: list[MappedProperty] = Field(
         [],
         max_length=100,

@@ -5,7 +5,7 @@ Everything here is partitioned by visitor and looks at no other visitor, so that
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
@@ -46,6 +46,15 @@ def _order(source: Any) -> tuple[ColumnElement[Any], ...]:
     return (source.occurred_at, source.sequence, source.type_rank, source.event_id)
 
 
+class LeftOut(NamedTuple):
+    """Which events a site's settings leave out of touches and goals; a statement has only the conditions that it needs."""
+
+    pages: bool = False
+    """Those of its excluded pages."""
+    crm_touches: bool = False
+    """Touches that a CRM reports."""
+
+
 def counts_page() -> ColumnElement[bool]:
     """Whether an event's page is none of the site's excluded ones."""
     page = tables.excluded_pages.c
@@ -61,13 +70,14 @@ def counts_page() -> ColumnElement[bool]:
     return ~excluded
 
 
-def _counted(visitors: Select[Any], has_exclusions: bool) -> tuple[ColumnElement[bool], ...]:
+def _counted(visitors: Select[Any], left_out: LeftOut) -> tuple[ColumnElement[bool], ...]:
     """Conditions of the events that count, of the visitors selected. Index: `ix_events__order`."""
     conditions = (of_site(tables.events), _events.visitor_id.in_(visitors))
-    return (*conditions, counts_page()) if has_exclusions else conditions
+    pages = (counts_page(),) if left_out.pages else ()
+    return (*conditions, *pages, _events.reported_by != "crm") if left_out.crm_touches else (*conditions, *pages)
 
 
-def ordered_events(visitors: Select[Any], has_exclusions: bool) -> CTE:
+def ordered_events(visitors: Select[Any], left_out: LeftOut) -> CTE:
     """A row an event: its place in the visitor's order, and what came before it. Carries only keys: wide rows made
     the window several times slower. Index: `ix_events__order`.
 
@@ -94,7 +104,7 @@ def ordered_events(visitors: Select[Any], has_exclusions: bool) -> CTE:
             func.max(_events.start_rank).over(**before).label("rank_before"),
             func.max(_events.start_rank).over(**frame, rows=(None, None)).label("rank_of_visitor"),
         )
-        .where(*_counted(visitors, has_exclusions))
+        .where(*_counted(visitors, left_out))
         .cte("ordered_events")
     )
 
@@ -111,9 +121,9 @@ def starts_session(ordered: CTE) -> ColumnElement[bool]:
     )
 
 
-def session_starts(visitors: Select[Any], has_exclusions: bool) -> Select[Any]:
+def session_starts(visitors: Select[Any], left_out: LeftOut) -> Select[Any]:
     """A row a session: `visitor_id`, `started_at`. The same expression as in `touches_of_visitors`."""
-    ordered = ordered_events(visitors, has_exclusions)
+    ordered = ordered_events(visitors, left_out)
     return select(ordered.c.visitor_id, ordered.c.occurred_at.label("started_at")).where(starts_session(ordered))
 
 
@@ -206,15 +216,15 @@ def _numbered_touches(possible: CTE) -> CTE:
     )
 
 
-def touches_of_visitors(visitors: Select[Any], has_exclusions: bool) -> Select[Any]:
+def touches_of_visitors(visitors: Select[Any], left_out: LeftOut) -> Select[Any]:
     """A row a touch of the visitors selected: `:touch_cap` at most, the first and the newest of each.
 
     Reads `events`, `origin_labels`, `excluded_pages`. Index: `ix_events__order`. Parameters: `site_id`,
     `session_gap` (microseconds), `touch_cap`.
     """
-    numbered = _numbered_touches(_possible_touches(_placed_arrivals(_arrivals(ordered_events(visitors, has_exclusions)))))
+    numbered = _numbered_touches(_possible_touches(_placed_arrivals(_arrivals(ordered_events(visitors, left_out)))))
     row = numbered.c
-    left_out = row.of_visitor - bindparam("touch_cap")
+    beyond_cap = row.of_visitor - bindparam("touch_cap")
     return select(
         bindparam("site_id", type_=tables.Key).label("site_id"),
         row.visitor_id,
@@ -225,12 +235,12 @@ def touches_of_visitors(visitors: Select[Any], has_exclusions: bool) -> Select[A
         row.session_started_at,
         row.origin_id,
         row.is_reported,
-        case((and_(row.number == 1, left_out > 0), left_out), else_=0).label("touches_left_out"),
+        case((and_(row.number == 1, beyond_cap > 0), beyond_cap), else_=0).label("touches_left_out"),
         false().label("is_gone"),
-    ).where(or_(row.number == 1, row.number > left_out + 1))
+    ).where(or_(row.number == 1, row.number > beyond_cap + 1))
 
 
-def _submitted_forms(visitors: Select[Any], has_exclusions: bool) -> CTE:
+def _submitted_forms(visitors: Select[Any], left_out: LeftOut) -> CTE:
     """A row for each form submitted: its name (or its page's path), and whether it makes a lead."""
     label = tables.form_labels.c
     name = func.substr(case((label.name == "", _events.path), else_=label.name), 1, _LONGEST_FORM)
@@ -240,7 +250,7 @@ def _submitted_forms(visitors: Select[Any], has_exclusions: bool) -> CTE:
             _events.visitor_id, _events.event_id, _events.occurred_at, _events.sequence, name.label("name"), makes_lead.label("makes_lead")
         )
         .where(
-            *_counted(visitors, has_exclusions),
+            *_counted(visitors, left_out),
             _events.type == "form_submit",
             label.site_id == _events.site_id,
             label.form_id == _events.form_id,
@@ -249,16 +259,16 @@ def _submitted_forms(visitors: Select[Any], has_exclusions: bool) -> CTE:
     )
 
 
-def _form_goals(visitors: Select[Any], has_exclusions: bool) -> list[Select[Any]]:
+def _form_goals(visitors: Select[Any], left_out: LeftOut) -> list[Select[Any]]:
     """A row for each form submitted (`form:<name>`), and one more (`lead`) where it makes a lead."""
-    forms = _submitted_forms(visitors, has_exclusions)
+    forms = _submitted_forms(visitors, left_out)
     return [
         _goal(forms.c, literal("goal"), literal("form:") + forms.c.name, literal("person")),
         _goal(forms.c, literal("goal"), literal("lead"), literal("person")).where(forms.c.makes_lead),
     ]
 
 
-def _rule_goals(visitors: Select[Any], has_exclusions: bool) -> Select[Any]:
+def _rule_goals(visitors: Select[Any], left_out: LeftOut) -> Select[Any]:
     """A row for each rule of the site's own that an event meets: it reaches a goal, scores, or is hot."""
     rule, form = tables.goal_rules.c, tables.forms.c
     on_page = or_(
@@ -268,7 +278,7 @@ def _rule_goals(visitors: Select[Any], has_exclusions: bool) -> Select[Any]:
     )
     submitted = select(form.name).where(form.site_id == _events.site_id, form.form_id == _events.form_id).scalar_subquery()
     return _goal(_events, rule.purpose, rule.goal, rule.once_per).where(
-        *_counted(visitors, has_exclusions),
+        *_counted(visitors, left_out),
         rule.site_id == _events.site_id,
         or_(rule.event_type == "", rule.event_type == _events.type),
         or_(rule.form == "", and_(_events.type == "form_submit", rule.form == submitted)),
@@ -290,11 +300,11 @@ def _goal(event: Any, purpose: ColumnElement[Any], goal: ColumnElement[Any], onc
     )
 
 
-def goal_events_of_visitors(visitors: Select[Any], *, has_exclusions: bool, has_rules: bool) -> Select[Any]:
+def goal_events_of_visitors(visitors: Select[Any], *, left_out: LeftOut, has_rules: bool) -> Select[Any]:
     """A row for each goal or rule that an event of the visitors selected meets. Index: `ix_events__order`, the key of `forms`."""
-    branches = _form_goals(visitors, has_exclusions)
+    branches = _form_goals(visitors, left_out)
     if has_rules:
-        branches.append(_rule_goals(visitors, has_exclusions))
+        branches.append(_rule_goals(visitors, left_out))
     goals = union_all(*branches).subquery("goals")
     return select(*goals.columns).where(true())
 

@@ -13,7 +13,7 @@ from app.sites.site import Site
 from app.swap import Enqueue, Stage, Target, is_dirty
 from app.tables import of_site
 from app.touches import labels
-from app.touches.queries import goal_events_of_visitors, staged, touches_of_visitors
+from app.touches.queries import LeftOut, goal_events_of_visitors, staged, touches_of_visitors
 
 _dirty = tables.dirty["touches_queue"]
 
@@ -28,17 +28,17 @@ def session_parameters(site: Site) -> dict[str, Any]:
     return {"site_id": site.site_id, "session_gap": site.settings.session_gap_minutes * 60_000_000}
 
 
-def has_exclusions(site: Site) -> bool:
-    """Whether some of the site's own pages are left out of touches and goals."""
-    return bool(site.settings.excluded_hosts or site.settings.excluded_paths)
+def left_out(site: Site) -> LeftOut:
+    """Which events the site leaves out of touches and goals."""
+    settings = site.settings
+    return LeftOut(pages=bool(settings.excluded_hosts or settings.excluded_paths), crm_touches=not settings.crm_touches)
 
 
 async def compute(connection: AsyncConnection, site: Site) -> None:
     """Stage the touches and goals of the dirty visitors."""
-    excluding = has_exclusions(site)
-    touches = staged("touches", touches_of_visitors(dirty_visitors(), excluding))
+    touches = staged("touches", touches_of_visitors(dirty_visitors(), left_out(site)))
     await connection.execute(touches, {**session_parameters(site), "touch_cap": site.settings.touch_cap})
-    goals = goal_events_of_visitors(dirty_visitors(), has_exclusions=excluding, has_rules=bool(goal_rows(site)))
+    goals = goal_events_of_visitors(dirty_visitors(), left_out=left_out(site), has_rules=bool(goal_rows(site)))
     await connection.execute(staged("goal_events", goals), {"site_id": site.site_id})
 
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "1cfd8171"
+revision = "9d22d213"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -337,7 +337,7 @@ def upgrade() -> None:
             "pattern",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="The name, case folded; a `%` at its beginning or end stands for any text.",
+            comment="The name, its ASCII letters in lower case, as a pattern of LIKE with the escape `\\`; a `%` at its beginning or end stands for any text.",
         ),
         sa.PrimaryKeyConstraint("site_id", "pattern", name=op.f("pk_excluded_deals")),
         comment="Names of deals that count not (tests, demonstrations), from the settings in force.",
@@ -1914,7 +1914,7 @@ def upgrade() -> None:
             "ignored_because",
             sa.Text(),
             nullable=True,
-            comment="Why it counts not: `pipeline`, `stage`, `excluded`, `deleted`; null: it counts.",
+            comment="Why it counts not: `deleted`, `pipeline`, `stage`, `excluded` (by its name), `internal` (by all its contacts); null: it counts.",
         ),
         sa.Column("has_contacts", sa.Boolean(), nullable=False, comment="It names at least one contact, or a visitor where it names none."),
         sa.Column(
@@ -2689,7 +2689,7 @@ def upgrade() -> None:
             "ignored_because",
             sa.Text(),
             nullable=True,
-            comment="Why it counts not: `pipeline`, `stage`, `excluded`, `deleted`; null: it counts.",
+            comment="Why it counts not: `deleted`, `pipeline`, `stage`, `excluded` (by its name), `internal` (by all its contacts); null: it counts.",
         ),
         sa.Column("has_contacts", sa.Boolean(), nullable=False, comment="It names at least one contact, or a visitor where it names none."),
         sa.Column(

@@ -10,13 +10,12 @@ from app import tables
 from app.collect.keys import (
     clear_texts,
     link_id,
-    normal_domain,
-    normal_email,
     normal_phone,
     pseudo_visitor,
     sighting_satellites,
     subject_keys,
 )
+from app.sites.addresses import normal_domain, normal_email
 from app.sites.settings import SiteSettings
 from app.sites.site import Site
 

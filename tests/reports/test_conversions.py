@@ -69,7 +69,7 @@ async def test_filters_by_label_and_csv(client: httpx.AsyncClient) -> None:
     assert [row["deal"]["deal_id"] for row in answer["conversions"]] == ["d2", "d1"]
     assert (await get(client, "/v1/conversions", channel="Paid Search", lookback_days=9))["conversions"][0]["deal"]["deal_id"] == "d1"
     table = (await client.get("/v1/conversions", headers=READER, params={"format": "csv", "limit": 1})).text.splitlines()
-    assert table[0] == "id,kind,occurred_at,counted_at,person_id,deal_id,name,conversions,amount,currency,is_repeat"
+    assert table[0] == "id,kind,occurred_at,counted_at,person_id,deal_id,name,conversions,amount,currency,is_repeat,is_tracked"
     assert len(table) == 2
 
 

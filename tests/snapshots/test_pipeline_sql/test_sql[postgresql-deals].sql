@@ -90,6 +90,22 @@ SELECT :site_id::VARCHAR COLLATE "C" AS anon_1, turns.space, turns.deal_id, max(
 FROM turns
 GROUP BY turns.space, turns.deal_id;
 
+INSERT INTO staged_deal_people (site_id, space, deal_id, person_id, is_contact, is_gone)
+SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.space, people.deal_id, people.person_id, true AS is_contact, false AS is_gone
+FROM (SELECT folded_deals.space AS space, folded_deals.deal_id AS deal_id, min(key_people.person_id) AS person_id
+FROM folded_deals
+JOIN deal_contacts ON deal_contacts.site_id = :site_id::VARCHAR COLLATE "C" AND deal_contacts.space = folded_deals.space AND deal_contacts.deal_id = folded_deals.deal_id AND deal_contacts.fact_id = folded_deals.contacts_fact_id
+JOIN link_keys ON link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_keys.link_id = deal_contacts.link_id
+JOIN key_people ON key_people.site_id = :site_id::VARCHAR COLLATE "C" AND key_people.key_id = link_keys.key_id
+WHERE folded_deals.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY folded_deals.space, folded_deals.deal_id, deal_contacts.link_id
+UNION SELECT folded_deals.space AS space, folded_deals.deal_id AS deal_id, visitor_spans.person_id AS person_id
+FROM folded_deals
+JOIN visitor_spans ON visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.visitor_id = folded_deals.visitor_id AND visitor_spans.starts_at <= folded_deals.visitor_named_at AND visitor_spans.ends_at > folded_deals.visitor_named_at
+WHERE folded_deals.site_id = :site_id::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT *
+FROM deal_contacts
+WHERE deal_contacts.site_id = :site_id::VARCHAR COLLATE "C" AND deal_contacts.space = folded_deals.space AND deal_contacts.deal_id = folded_deals.deal_id AND deal_contacts.fact_id = folded_deals.contacts_fact_id))) AS people;
+
 INSERT INTO staged_deals (site_id, space, deal_id, name, outcome, first_seen_at, opened_at, won_at, lost_at, churned_at, closed_on, currency, amount_minor, recurring_minor, recurring_period, stage, pipeline, type, company_id, company_name, company_domain, owner, lost_reason, url, account_manager, ignored_because, has_contacts, is_gone)
 SELECT :site_id::VARCHAR COLLATE "C" AS site_id, seen.space AS space, seen.deal_id AS deal_id, folded_deals.name, CASE WHEN (deal_outcomes.outcome IN (__[POSTCOMPILE_outcome_1])) THEN deal_outcomes.outcome ELSE 'open'::VARCHAR END AS outcome, seen.first_seen_at AS first_seen_at, CASE WHEN (deal_outcomes.outcome = 'won'::VARCHAR COLLATE "C") THEN least(coalesce(folded_deals.opened_at, seen.first_seen_at), deal_outcomes.turned_at) ELSE coalesce(folded_deals.opened_at, seen.first_seen_at) END AS opened_at, CASE WHEN (deal_outcomes.outcome = 'won'::VARCHAR COLLATE "C") THEN deal_outcomes.turned_at END AS won_at, CASE WHEN (deal_outcomes.outcome = 'lost'::VARCHAR COLLATE "C") THEN deal_outcomes.turned_at END AS lost_at, CASE WHEN (CASE WHEN (deal_outcomes.outcome = 'won'::VARCHAR COLLATE "C") THEN deal_outcomes.turned_at END IS NULL OR seen.churned_at >= CASE WHEN (deal_outcomes.outcome = 'won'::VARCHAR COLLATE "C") THEN deal_outcomes.turned_at END) THEN seen.churned_at END AS churned_at, folded_deals.closed_on, folded_deals.currency, CASE WHEN (folded_deals.money_minor IS NOT NULL OR (SELECT CAST(sum(CASE WHEN (deal_changes.amount < 0::BIGINT) THEN -((abs(deal_changes.amount) + folded_deals.per_minor / 2::BIGINT) / folded_deals.per_minor) ELSE (abs(deal_changes.amount) + folded_deals.per_minor / 2::BIGINT) / folded_deals.per_minor END) AS BIGINT) AS sum_1
 FROM deal_changes
@@ -114,22 +130,6 @@ WHERE dirty_deals.site_id = :site_id::VARCHAR COLLATE "C")
 GROUP BY deal_changes.space, deal_changes.deal_id) AS seen
 JOIN folded_deals ON folded_deals.site_id = :site_id::VARCHAR COLLATE "C" AND folded_deals.space = seen.space AND folded_deals.deal_id = seen.deal_id
 LEFT OUTER JOIN deal_outcomes ON deal_outcomes.site_id = :site_id::VARCHAR COLLATE "C" AND deal_outcomes.space = seen.space AND deal_outcomes.deal_id = seen.deal_id;
-
-INSERT INTO staged_deal_people (site_id, space, deal_id, person_id, is_contact, is_gone)
-SELECT :site_id::VARCHAR COLLATE "C" AS site_id, people.space, people.deal_id, people.person_id, true AS is_contact, false AS is_gone
-FROM (SELECT folded_deals.space AS space, folded_deals.deal_id AS deal_id, min(key_people.person_id) AS person_id
-FROM folded_deals
-JOIN deal_contacts ON deal_contacts.site_id = :site_id::VARCHAR COLLATE "C" AND deal_contacts.space = folded_deals.space AND deal_contacts.deal_id = folded_deals.deal_id AND deal_contacts.fact_id = folded_deals.contacts_fact_id
-JOIN link_keys ON link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_keys.link_id = deal_contacts.link_id
-JOIN key_people ON key_people.site_id = :site_id::VARCHAR COLLATE "C" AND key_people.key_id = link_keys.key_id
-WHERE folded_deals.site_id = :site_id::VARCHAR COLLATE "C"
-GROUP BY folded_deals.space, folded_deals.deal_id, deal_contacts.link_id
-UNION SELECT folded_deals.space AS space, folded_deals.deal_id AS deal_id, visitor_spans.person_id AS person_id
-FROM folded_deals
-JOIN visitor_spans ON visitor_spans.site_id = :site_id::VARCHAR COLLATE "C" AND visitor_spans.visitor_id = folded_deals.visitor_id AND visitor_spans.starts_at <= folded_deals.visitor_named_at AND visitor_spans.ends_at > folded_deals.visitor_named_at
-WHERE folded_deals.site_id = :site_id::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT *
-FROM deal_contacts
-WHERE deal_contacts.site_id = :site_id::VARCHAR COLLATE "C" AND deal_contacts.space = folded_deals.space AND deal_contacts.deal_id = folded_deals.deal_id AND deal_contacts.fact_id = folded_deals.contacts_fact_id))) AS people;
 
 WITH amounts_sent AS
 (SELECT deal_fields.space AS space, deal_fields.deal_id AS deal_id, deal_fields.occurred_at AS occurred_at, deal_fields.fact_id AS fact_id, CASE WHEN (CAST(deal_fields.value AS BIGINT) < 0::BIGINT) THEN -((abs(CAST(deal_fields.value AS BIGINT)) + folded_deals.per_minor / 2::BIGINT) / folded_deals.per_minor) ELSE (abs(CAST(deal_fields.value AS BIGINT)) + folded_deals.per_minor / 2::BIGINT) / folded_deals.per_minor END AS amount, deal_outcomes.turned_at AS won_at, deal_outcomes.fact_id AS win_fact_id, CASE WHEN (deal_fields.occurred_at > deal_outcomes.turned_at) THEN 1::INTEGER ELSE 0::INTEGER END AS is_later

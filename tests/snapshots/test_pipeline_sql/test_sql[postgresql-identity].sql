@@ -333,6 +333,26 @@ JOIN staged_key_people ON staged_key_people.site_id = :site_id::VARCHAR COLLATE 
 WHERE staged_key_people.is_gone IS false) AS people) AS anon_1
 WHERE True ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_conversions (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT people.site_id AS site_id, people.person_id AS person_id, ''::VARCHAR AS space, ''::VARCHAR AS deal_id
+FROM (SELECT staged_key_people.site_id AS site_id, key_people.person_id AS person_id
+FROM staged_key_people
+JOIN key_people ON key_people.site_id = :site_id::VARCHAR COLLATE "C" AND key_people.key_id = staged_key_people.key_id
+WHERE staged_key_people.site_id = :site_id::VARCHAR COLLATE "C" AND ((EXISTS (SELECT *
+FROM excluded_keys
+WHERE excluded_keys.site_id = :site_id::VARCHAR COLLATE "C" AND excluded_keys.key_id = staged_key_people.key_id)) OR (EXISTS (SELECT *
+FROM key_domains, excluded_keys
+WHERE key_domains.site_id = :site_id::VARCHAR COLLATE "C" AND key_domains.key_id = staged_key_people.key_id AND excluded_keys.site_id = :site_id::VARCHAR COLLATE "C" AND excluded_keys.key_id = ''::VARCHAR COLLATE "C" AND excluded_keys.domain = key_domains.domain)))
+UNION SELECT staged_key_people.site_id AS site_id, staged_key_people.person_id AS person_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id::VARCHAR COLLATE "C" AND ((EXISTS (SELECT *
+FROM excluded_keys
+WHERE excluded_keys.site_id = :site_id::VARCHAR COLLATE "C" AND excluded_keys.key_id = staged_key_people.key_id)) OR (EXISTS (SELECT *
+FROM key_domains, excluded_keys
+WHERE key_domains.site_id = :site_id::VARCHAR COLLATE "C" AND key_domains.key_id = staged_key_people.key_id AND excluded_keys.site_id = :site_id::VARCHAR COLLATE "C" AND excluded_keys.key_id = ''::VARCHAR COLLATE "C" AND excluded_keys.domain = key_domains.domain))) AND staged_key_people.is_gone IS false) AS people) AS anon_1
+WHERE True ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
+
 INSERT INTO enqueued_activities (site_id, space, activity_id)
 SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.activity_id
 FROM (SELECT activities.site_id AS site_id, activities.space AS space, activities.activity_id AS activity_id
