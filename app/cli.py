@@ -52,6 +52,8 @@ class FileFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     PATHS = "paths"
+    DEALS = "deals"
+    TOUCHES = "touches"
 
 
 def main() -> None:
@@ -188,9 +190,21 @@ def import_(
     url: Annotated[str | None, typer.Option(help="Send to a service over HTTP; else straight into the database.")] = None,
     key: Annotated[str | None, typer.Option(envvar="CLOSEDLOOP_SECRET_KEY", help="Secret key of that service.", show_envvar=True)] = None,
     ending: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="For paths: the day on which the journeys end.")] = "2026-01-01",
-    currency: Annotated[str | None, typer.Option(help="For paths: currency of the values; the site's if not said.")] = None,
+    currency: Annotated[str | None, typer.Option(help="For paths and deals: currency of the values; the site's if not said.")] = None,
+    map_: Annotated[list[str], typer.Option("--map", metavar="FIELD=COLUMN", help="Sheets: which column holds what.")] = [],  # noqa: B006
+    date_format: Annotated[str | None, typer.Option(metavar="%d.%m.%Y", help="Sheets: how dates are written; ISO if not said.")] = None,
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Sheets: amounts are written 1.234,56.")] = False,
+    space: Annotated[str, typer.Option(help="For deals: the connection whose deals they are.")] = "generic",
+    won: Annotated[list[str], typer.Option(help="For deals: a status or stage that means won, beside 'won'.")] = [],  # noqa: B006
+    lost: Annotated[list[str], typer.Option(help="For deals: one that means lost, beside 'lost'.")] = [],  # noqa: B006
+    replace: Annotated[bool, typer.Option("--replace", help="For deals: delete what earlier sheets had and this one has not.")] = False,
+    list_name: Annotated[str | None, typer.Option("--list", help="For touches: the list that they replace; the file's name.")] = None,
+    counts: Annotated[list[str], typer.Option(metavar="STATUS,…", help="For touches: statuses that count; attended, responded.")] = [],  # noqa: B006
+    channel: Annotated[str, typer.Option(help="For touches: channel of rows that say neither channel, source nor medium.")] = "Events",
+    campaign: Annotated[str | None, typer.Option(help="For touches: campaign of rows that say none.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Sheets: import without asking.")] = False,
 ) -> None:
-    """Bring in a file of events, or a table of journeys. Doing it again brings nothing new.
+    """Bring in a file of events, a table of journeys, or a sheet of deals or touches. Doing it again brings nothing new.
 
     jsonl: one event a line, as POST /v1/events takes it. csv: one event a row; the columns are its fields
     (`deal.amount`, `deal.company.name`, `properties.plan`), `deal.contacts` e-mails separated by semicolons. Every
@@ -201,8 +215,21 @@ def import_(
     last a day before `--ending`, and a journey that converted ends in a deal won on that day. Values are rounded per
     row to the currency's minor unit, and the difference is told.
 
-    A line that cannot be taken is named and set aside (`closedloop quarantine`); the rest goes on.
+    deals: one deal a row, by its ID; touches: one offline touch a row (who was at an event), by e-mail or phone. Both show
+    what the first ten rows become, and ask. The same sheet again, corrected, takes the place of the one before.
+
+    A line that cannot be taken is named and set aside (`closedloop quarantine`; of a sheet only named); the rest goes on.
     """
+    if file_format in (FileFormat.DEALS, FileFormat.TOUCHES):
+        from app.commands.importing_sheets import SheetOptions, import_sheet
+
+        if url is not None:
+            raise typer.BadParameter("a sheet goes straight into the database", param_hint="--url")
+        options = SheetOptions(
+            map_, date_format, decimal_comma, currency, space, won, lost, replace, list_name, counts, channel, campaign, yes
+        )
+        import_sheet(file, file_format, site, options)
+        return
     from app.commands.importing import import_file
 
     import_file(file, file_format, site=site, url=url, key=key, ending=ending, currency=currency)
