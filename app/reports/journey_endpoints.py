@@ -12,6 +12,7 @@ from app.reports import overlap as overlap_report
 from app.reports import path_length as path_length_report
 from app.reports import paths as paths_report
 from app.reports import pipeline as pipeline_report
+from app.reports import self_reported as self_reported_report
 from app.reports import sourced as sourced_report
 from app.reports import time_lag as time_lag_report
 from app.reports.answering import ReadingSite, csv_file, snapshot
@@ -20,6 +21,7 @@ from app.reports.overlap import OverlapFilters
 from app.reports.path_length import PathLengthFilters
 from app.reports.paths import PathFilters
 from app.reports.pipeline import PipelineFilters
+from app.reports.self_reported import SelfReportedFilters
 from app.reports.sourced import SourcedFilters
 from app.reports.time_lag import TimeLagFilters
 
@@ -66,6 +68,16 @@ async def report_sourced(request: Request, site: ReadingSite, filters: Annotated
     async with snapshot(request) as connection:
         answer = await sourced_report.sourced(connection, site, filters, datetime.now(UTC))
     return csv_file(sourced_report.as_table(answer, filters), "sourced") if filters.format == "csv" else answer
+
+
+@router.get("/self-reported", summary="What people say, beside what was tracked", response_model=None)
+async def report_self_reported(
+    request: Request, site: ReadingSite, filters: Annotated[SelfReportedFilters, Query()]
+) -> dict[str, Any] | Response:
+    """What people say brought them, by the channel of the first touch in reach; where both agree, and what no touch shows."""
+    async with snapshot(request) as connection:
+        answer = await self_reported_report.self_reported(connection, site, filters, datetime.now(UTC))
+    return csv_file(self_reported_report.as_table(answer), "self-reported") if filters.format == "csv" else answer
 
 
 @router.get("/content", summary="What people read, and what came of it", response_model=None)
