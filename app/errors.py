@@ -87,3 +87,10 @@ class Unavailable(Problem):
     def __init__(self, detail: str, **extra: object) -> None:
         super().__init__(detail, **extra)
         self.headers["Retry-After"] = "5"
+
+
+class NoAnswer(Problem):
+    """Somebody else's service was asked, and did not answer."""
+
+    status = 502
+    title = "Another service did not answer"

@@ -39,6 +39,7 @@ from app.reports import endpoints as reports
 from app.reports import experiment_endpoints as experiments
 from app.reports import journey_endpoints as journey_reports
 from app.reports import opportunity_endpoints as opportunities
+from app.reports import reconciliation_endpoints as reconciliation
 from app.reports import stage_endpoints as stage_reports
 from app.settings import Settings
 from app.sites import endpoints as administration
@@ -113,7 +114,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
     ours = (administration, segments, models, notices, identity, privacy)
-    for door in (events, snippet, webhooks, *ours, reports, journey_reports, opportunities, stage_reports, experiments):
+    for door in (events, snippet, webhooks, *ours, reports, journey_reports, opportunities, stage_reports, reconciliation, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)

@@ -61,6 +61,19 @@ def sync(
     sync_crm(site, connection_id, kind, _day(since))
 
 
+@crm.command("reconcile")
+def reconcile(
+    connection_id: ConnectionId,
+    month: Annotated[str, typer.Option(metavar="YYYY-MM", help="Which month, by close date.")],
+    site: SiteOption = "default",
+    told: Annotated[bool, typer.Option("--told", help="Ask nothing: go by what the CRM stated before, else by what it has told.")] = False,
+) -> None:
+    """Ask a CRM for the deals won in a month, and show each that our figures have otherwise, with the reason."""
+    from app.commands.reconciling import reconcile
+
+    reconcile(site, connection_id, month, is_asked=not told)
+
+
 @crm.command("status")
 def status(site: SiteOption = "default") -> None:
     """Show what waits to be fetched from CRMs, and how far each has been read."""

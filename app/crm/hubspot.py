@@ -325,4 +325,5 @@ PROVIDER = Provider(
     poll=hubspot_api.poll,
     pipelines=hubspot_api.pipelines,
     account=hubspot_api.account,
+    won_in=hubspot_api.won_in,
 )

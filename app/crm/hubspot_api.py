@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,8 +28,9 @@ from app.crm.hubspot_records import (
 )
 from app.crm.hubspot_values import Entry, Properties, Record, micros
 from app.crm.messages import Said, snapshot, stamp
-from app.crm.providers import Client, Page, Pipeline, Stage
+from app.crm.providers import Client, Page, Pipeline, Stage, StatedDeal
 from app.sites.connections import Connection
+from app.tables import from_micros, to_micros
 
 POLLS = ("contacts", "deals", "activities", "events")
 _MOST_READ = 100
@@ -238,6 +239,39 @@ def _stage(stage: Mapping[str, Any]) -> Stage:
     is_closed = str(told.get("isClosed")).lower() == "true"
     meaning = {"1": "won", "0": "lost"}.get(str(told.get("probability")).partition(".")[0], "") if is_closed else ""
     return Stage(str(stage["id"]), str(stage.get("label") or stage["id"]), meaning)
+
+
+async def won_in(client: Client, _connection: Connection, month: str) -> list[StatedDeal]:
+    """The deals won in a month, by their close date in the account's time zone."""
+    told = await _account(client)
+    starts_at = datetime.fromisoformat(f"{month}-01").replace(tzinfo=told.zone)
+    ends_at = starts_at.replace(year=starts_at.year + starts_at.month // 12, month=starts_at.month % 12 + 1)
+    bounds = [
+        {"propertyName": "closedate", "operator": operator, "value": str(to_micros(moment) // 1_000)}
+        for operator, moment in (("GTE", starts_at), ("LT", ends_at))
+    ]
+    found: list[StatedDeal] = []
+    while True:
+        after = [{"propertyName": "hs_object_id", "operator": "GT", "value": found[-1].id}] if found else []
+        won = {"propertyName": "hs_is_closed_won", "operator": "EQ", "value": "true"}
+        asked = {
+            "filterGroups": [{"filters": [won, *bounds, *after]}],
+            "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+            "properties": ["dealname", "amount", "deal_currency_code", "closedate"],
+            "limit": _MOST_READ,
+        }
+        page = _results(await client.post("/crm/v3/objects/deals/search", asked))
+        found += [_stated(each, told) for each in page]
+        if len(page) < _MOST_READ:
+            return found
+
+
+def _stated(deal: Mapping[str, Any], told: Account) -> StatedDeal:
+    properties = deal["properties"]
+    closed_at = micros(properties.get("closedate"))
+    closed_on = None if closed_at is None else from_micros(closed_at).astimezone(told.zone).date().isoformat()
+    currency = properties.get("deal_currency_code") or told.currency
+    return StatedDeal(str(deal["id"]), properties.get("dealname"), properties.get("amount") or None, currency, closed_on)
 
 
 async def account(client: Client, _connection: Connection) -> str:

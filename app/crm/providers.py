@@ -102,6 +102,20 @@ class Pipeline:
     stages: tuple[Stage, ...]
 
 
+@dataclass(frozen=True)
+class StatedDeal:
+    """A deal that the CRM says to be won in a month."""
+
+    id: str
+    name: str | None = None
+    amount: str | float | None = None
+    """In whole units of its currency."""
+    currency: str | None = None
+    """ISO 4217; None: the site's."""
+    closed_on: str | None = None
+    """YYYY-MM-DD."""
+
+
 IsAuthentic = Callable[[Delivery, Connection], bool]
 ReadDelivery = Callable[[Delivery, Connection], Read]
 Fetch = Callable[[Client, Connection, str, Sequence[str]], Awaitable[Sequence[Said]]]
@@ -146,3 +160,5 @@ class Provider:
     pipelines: Callable[[Client, Connection], Awaitable[Sequence[Pipeline]]] | None = None
     account: Callable[[Client, Connection], Awaitable[str]] | None = None
     """Whose account the token opens, in words; raises Denied if it opens none."""
+    won_in: Callable[[Client, Connection, str], Awaitable[Sequence[StatedDeal]]] | None = None
+    """(client, connection, month YYYY-MM) -> every deal that is won and whose close date lies in that month, of all pipelines."""

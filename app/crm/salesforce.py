@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree.ElementTree import Element, ParseError
@@ -22,7 +23,7 @@ from pydantic_core import from_json
 from app import ids
 from app.crm.api import Missing
 from app.crm.messages import Said, snapshot
-from app.crm.providers import Client, Delivery, NotUnderstood, Page, Pipeline, Provider, Read, Stage, Wanted
+from app.crm.providers import Client, Delivery, NotUnderstood, Page, Pipeline, Provider, Read, Stage, StatedDeal, Wanted
 from app.crm.salesforce_records import (
     ACTIVITY_WORDS,
     DEAL_WORDS,
@@ -414,6 +415,19 @@ async def _pipelines(client: Client, _connection: Connection) -> Sequence[Pipeli
     return [*named, Pipeline(ONE_PIPELINE, "Without a record type" if named else "Opportunities", stages)]
 
 
+async def _won_in(client: Client, connection: Connection, month: str) -> Sequence[StatedDeal]:
+    """The opportunities won in a month, by their close date."""
+    first = date.fromisoformat(f"{month}-01")
+    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    condition = f"IsWon = true AND CloseDate >= {first} AND CloseDate < {following}"
+    records = await _records(client, _org(connection), "Opportunity", condition)
+    return [
+        StatedDeal(each["Id"], each.get("Name"), each.get("Amount"), each.get("CurrencyIsoCode"), each.get("CloseDate"))
+        for each in records
+        if not each.get("IsDeleted")
+    ]
+
+
 async def _account(client: Client, _connection: Connection) -> str:
     [organization] = await _rows(client, "SELECT Id, Name, IsSandbox FROM Organization LIMIT 1")
     sandbox = ", a sandbox" if flag(organization["IsSandbox"]) else ""
@@ -448,4 +462,5 @@ PROVIDER = Provider(
     poll=_poll,
     pipelines=_pipelines,
     account=_account,
+    won_in=_won_in,
 )

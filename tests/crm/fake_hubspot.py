@@ -218,8 +218,11 @@ class FakeHubspot:
 def _holds(record: Stored, filter_: dict[str, str]) -> bool:
     """Whether a filter holds. A time is compared in milliseconds, an ID as a number."""
     text = record.properties.get(filter_["propertyName"]) or ""
+    if filter_["operator"] == "EQ":
+        return text == filter_["value"]
     value = int(datetime.fromisoformat(text).timestamp() * 1_000 + 0.5) if "T" in text else int(text)
-    return {"GTE": value >= int(filter_["value"]), "GT": value > int(filter_["value"])}[filter_["operator"]]
+    wanted = int(filter_["value"])
+    return {"GTE": value >= wanted, "GT": value > wanted, "LT": value < wanted}[filter_["operator"]]
 
 
 def _stages(*stages: tuple[str, str, str, str]) -> list[dict[str, Any]]:
