@@ -99,3 +99,11 @@ def test_a_sync_that_cannot_read_all_says_what_and_who_goes_on(command: Command,
     assert "Read 0 contacts, 4 deals." in ended.output
     assert "`closedloop serve` goes on trying" in ended.output
     assert "missing scope: contacts" in command("crm", "status").stdout
+
+
+def test_reconcile_by_what_was_told(command: Command, crm: MadeUpCrm) -> None:
+    _connect(command, crm, "--once")
+    shown = command("crm", "reconcile", "crm", "--month", "2026-03", "--told")
+    assert (shown.exit_code, shown.stdout.splitlines()[:2]) == (0, ["The CRM, by what it has told: 0 deals, 0.00 USD", "We: 0 deals, 0.00 USD"])
+    wrong = command("crm", "reconcile", "crm", "--month", "March")
+    assert (wrong.exit_code, "is not a month" in wrong.stderr) == (1, True)

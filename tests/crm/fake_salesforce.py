@@ -125,7 +125,7 @@ class _Condition:
     """A WHERE clause, as far as the provider writes them."""
 
     def __init__(self, text: str) -> None:
-        self.tokens = re.findall(r"'(?:\\.|[^'\\])*'|>=|[=>(),]|[\w.:+-]+", text)
+        self.tokens = re.findall(r"'(?:\\.|[^'\\])*'|>=|[=<>(),]|[\w.:+-]+", text)
 
     def holds(self, record: dict[str, Any]) -> bool:
         self.left = list(self.tokens)
@@ -159,7 +159,8 @@ class _Condition:
             while (token := self.left.pop(0)) != ")":
                 values += [] if token == "," else [_literal(token)]
             return held in values
-        return {"=": held == _literal(value), ">": held > _literal(value), ">=": held >= _literal(value)}[sign]
+        literal = _literal(value)
+        return {"=": held == literal, ">": held > literal, ">=": held >= literal, "<": held < literal}[sign]
 
 
 def _literal(token: str) -> str:

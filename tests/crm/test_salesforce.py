@@ -841,3 +841,11 @@ async def test_what_a_message_left_out_is_fetched(
     await assert_rows(database, tables.crm_fetches, ["kind"], [])
     assert await credit(client, database) == [("Paid Search", 1, "120000.00")]
     await assert_rows(database, tables.sales_activities, ["activity_id", "kind", "told_by"], [[CALL, "call", "Kim"]])
+
+
+async def test_deals_won_in_a_month(address: str, api: Api) -> None:
+    assert PROVIDER.won_in is not None
+    [stated] = await PROVIDER.won_in(api, sender(address), "2026-03")
+    assert (stated.id, stated.name, stated.amount, stated.closed_on) == (DEAL, "Initech", 120000.0, "2026-03-04")
+    for month in ("2026-02", "2026-04"):
+        assert await PROVIDER.won_in(api, sender(address), month) == []

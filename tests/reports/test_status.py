@@ -50,6 +50,8 @@ async def test_status_counts_what_is_pending_and_since_when(client: httpx.AsyncC
         "set_aside": {},
         "connections": [],
         "notice_endpoints": [],
+        "ignored_deals": {},
+        "internal_people": 0,
         "settings_version": 1,
         "as_of": None,
         "history_since": None,
