@@ -111,6 +111,9 @@ def _told_by(said: Said) -> dict[str, Any]:
     change = said.type.removeprefix("deal.")
     outcome = {"reopened": "open"}.get(change, change)
     told = {name: value for name, value in said.data.items() if value is not None}
+    if change == "adjusted":
+        # A change of what the deal is worth: a refund, a later invoice.
+        told.pop("amount", None)
     return told | ({"outcome": outcome} if outcome in _OUTCOMES else {})
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import select
 from app import tables
 from app.crm.api import Api, Denied, Failed, Throttled, api_of
 from app.crm.calls import Calls
+from app.crm.connecting import preview
 from app.crm.facts import facts_of
 from app.crm.fetching import fetch_batch
 from app.crm.messages import Said
@@ -387,6 +388,11 @@ async def test_test_cards_buy_nothing(stripe: FakeStripe, api: Api) -> None:
     stripe.put(event("checkout.session.completed", checkout(id="cs_4", subscription="sub_4", livemode=False), livemode=False))
     assert not {"sub_3", "sub_4"} & {said.data["id"] for said in await poll(api)}
     assert {"sub_3", "sub_4"} <= {said.data["id"] for said in await poll(api, fields={"test_mode": "1"})}
+
+
+async def test_a_preview_shows_what_was_bought_and_not_what_was_given_back(api: Api) -> None:
+    shown = await preview(api, sender(), PROVIDER, [], day(1))
+    assert sorted((each.name, each.amount, each.counts_as) for each in shown) == [("1 × Pro", "49.00 USD", "won"), ("pi_9", "20.00 USD", "won")]
 
 
 async def test_the_account(api: Api) -> None:
