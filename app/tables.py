@@ -997,9 +997,12 @@ stage_changes = _table(
     _text("stage", "Of a person: a lifecycle stage, `lost`, `recycled`, `mql_rejected` or `disqualified`. Of a deal: the CRM's own, `won`, `lost` or `reopened`."),
     _at("entered_at", "When."),
     _flag("is_implied", "Only a later stage says that it was passed."),
-    _text("moved_by", "What moved it: `form`, `visit`, `score`, `marketing`, `sales`, `deal`, `crm_stage`."),
+    _text("moved_by", "What moved it: `form`, `visit`, `score`, `crm`, `marketing`, `sales`, `deal`, `crm_stage`; empty: implied."),
+    _key("visitor_id", "Visitor of the event that did; empty: no event.", default=""),
     _key("fact_id", "The event or CRM fact that did; empty where a later stage implies it.", default=""),
-    _text("detail", "Evidence or reason, as text: BANT, why it was lost, which form.", null=True),
+    _key("moving_space", "Space of the deal that moved a person; empty: none did.", default=""),
+    _key("moving_deal_id", "That deal.", default=""),
+    _text("detail", "Evidence or reason, as text: BANT, why it was rejected, which form. (Why a deal was lost, `deals` has.)", null=True),
     Index("ix_stage_changes__entered", "site_id", "entered_at"),
 )
 

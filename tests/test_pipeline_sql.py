@@ -23,6 +23,7 @@ from app.journeys import conversions_stage as conversions
 from app.journeys import journeys_stage as journeys
 from app.properties import stage as properties
 from app.sales import opportunities_stage as opportunities
+from app.sales import stages_stage as stages
 from app.sites.site import Site
 from app.swap import Stage
 from app.touches import stage as touches
@@ -35,7 +36,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         touches.STAGE, identity.STAGE, spans.STAGE, properties.STAGE, deals.STAGE, conversions.STAGE, journeys.STAGE, sums.STAGE,
-        months.STAGE, opportunities.STAGE,
+        months.STAGE, opportunities.STAGE, stages.STAGE,
     )
 }  # fmt: skip
 

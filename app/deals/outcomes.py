@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Insert, Select, and_, bindparam, case, func, insert, literal, null, or_, select, union_all
+from sqlalchemy import CTE, ColumnElement, Insert, Select, Table, and_, bindparam, case, func, insert, literal, null, or_, select, union_all
 
 from app import tables
 from app.db import micros
@@ -25,16 +26,20 @@ def same_deal(left: Any, right: Any) -> ColumnElement[bool]:
     return and_(left.space == right.space, left.deal_id == right.deal_id)
 
 
-def _said() -> Select[Any]:
+OfDeals = Callable[[Table], ColumnElement[bool]]
+"""Which rows of a table are of the deals at hand."""
+
+
+def _said(of_deals: OfDeals) -> Select[Any]:
     """A row for each fact that says the outcome outright."""
     change = tables.deal_changes.c
     at = micros(change.occurred_at).label("occurred_at")
     return select(change.space, change.deal_id, at, change.fact_id, literal(_OUTRIGHT).label("way"), change.change.label("change")).where(
-        of_dirty_deals(tables.deal_changes), change.change.in_(("won", "lost", "reopened"))
+        of_deals(tables.deal_changes), change.change.in_(("won", "lost", "reopened"))
     )
 
 
-def _stages_entered() -> Select[Any]:
+def _stages_entered(of_deals: OfDeals) -> Select[Any]:
     """A row for each stage that a fact sent; `change` is null for a stage that means neither won nor lost."""
     field, stage = tables.deal_fields.c, tables.deal_stages.c
     at = micros(field.occurred_at).label("occurred_at")
@@ -43,7 +48,7 @@ def _stages_entered() -> Select[Any]:
     return (
         select(field.space, field.deal_id, at, field.fact_id, literal(_BY_STAGE).label("way"), outcome.label("change"))
         .join_from(tables.deal_fields, tables.deal_stages, means, isouter=True)
-        .where(of_dirty_deals(tables.deal_fields), field.field == "stage")
+        .where(of_deals(tables.deal_fields), field.field == "stage")
     )
 
 
@@ -52,13 +57,13 @@ def _in_order(source: Any) -> dict[str, Any]:
     return {"partition_by": (source.space, source.deal_id), "order_by": (source.occurred_at, source.fact_id, source.way)}
 
 
-def _outcomes() -> CTE:
-    """A row for each `won`, `lost` or `reopened` of a dirty deal, repetitions included.
+def _outcomes(of_deals: OfDeals) -> CTE:
+    """A row for each `won`, `lost` or `reopened` of the deals, repetitions included.
 
     A stage that means nothing reopens a deal only if its last outcome came from a stage too: a CRM that says
     outright that a deal is won may go on to move it through stages of its own ('Onboarding').
     """
-    said = union_all(_said(), _stages_entered()).cte("outcomes_said")
+    said = union_all(_said(of_deals), _stages_entered(of_deals)).cte("outcomes_said")
     number = func.count(said.c.change).over(**_in_order(said.c), rows=(None, 0))
     row = select(*said.columns, number.label("outcome_number")).cte("outcomes_numbered").c
     came_from_stage = func.max(case((and_(row.change.is_not(None), row.way == _BY_STAGE), 1), else_=0)).over(
@@ -69,14 +74,14 @@ def _outcomes() -> CTE:
     return select(*judged.columns).where(judged.c.change.is_not(None)).cte("outcomes")
 
 
-def _turns() -> CTE:
-    """A row for each turn of a dirty deal's outcome: a change to something else than held before.
+def turns(of_deals: OfDeals = of_dirty_deals) -> CTE:
+    """A row for each turn of a deal's outcome: a change to something else than held before (`change_before`).
 
     A turn reopens the deal if it is `reopened`, or a win that overrules a loss: adjustments before it are of an
     earlier close. `last_place`, `reopening_place` say which of the deal's turns are the last of all and of those.
     Every deal begins open, so a CRM that says of each deal how it stands may say of an open one that it was reopened.
     """
-    outcome = _outcomes().c
+    outcome = _outcomes(of_deals).c
     before = func.lag(outcome.change, 1, literal("reopened")).over(**_in_order(outcome)).label("change_before")
     row = select(*outcome, before).cte("outcomes_compared").c
     reopens = or_(row.change == "reopened", and_(row.change == "won", row.change_before == "lost"))
@@ -95,7 +100,7 @@ def _turns() -> CTE:
 
 def outcomes_of_deals() -> Insert:
     """Rows of `deal_outcomes`. Reads `deal_changes`, `deal_fields`, `deal_stages` by their keys."""
-    turn = _turns().c
+    turn = turns().c
 
     def last(column: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.max(case((turn.place == turn.last_place, column)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Table, literal, select
+from sqlalchemy import Select, Table, literal, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
@@ -63,6 +63,22 @@ def _people_changed() -> Select[Any]:
     return select(changed.c.site_id, changed.c.person_id, literal("").label("space"), literal("").label("deal_id")).where(of_site(changed))
 
 
+def _dirty_deals() -> Select[Any]:
+    """A row for each dirty deal, changed or not: how it got where it stands may be another way."""
+    dirty = tables.dirty["deals_queue"]
+    return select(dirty.c.site_id, literal("").label("person_id"), dirty.c.space, dirty.c.deal_id).where(of_site(dirty))
+
+
+def _contacts_of_dirty_deals() -> Select[Any]:
+    """A row for each contact, old or new, of a dirty deal. Index: the key of `deal_people`."""
+    before, now = tables.deal_people, tables.staged["deal_people"]
+    people = union(
+        select(before.c.site_id, before.c.person_id).where(of_site(before), is_dirty(tables.deals_queue, before.c.space, before.c.deal_id)),
+        select(now.c.site_id, now.c.person_id).where(of_site(now)),
+    ).subquery("people")
+    return select(people.c.site_id, people.c.person_id, literal("").label("space"), literal("").label("deal_id"))
+
+
 STAGE = Stage(
     name="deals",
     queue=tables.deals_queue,
@@ -73,6 +89,8 @@ STAGE = Stage(
         *(Enqueue(tables.conversions_queue, _deals_changed(target)) for target in ("deals", "deal_people", "deal_amounts")),
         *(Enqueue(tables.opportunities_queue, _deals_changed(target)) for target in ("deals", "deal_people")),
         Enqueue(tables.opportunities_queue, _people_changed()),
+        Enqueue(tables.stages_queue, _dirty_deals()),
+        Enqueue(tables.stages_queue, _contacts_of_dirty_deals()),
     ),
     sources=(
         (tables.deal_fields.c.site_id, tables.deal_fields.c.space, tables.deal_fields.c.deal_id),

@@ -308,6 +308,22 @@ def activities_of_changed_keys() -> Select[Any]:
     return _keys_carried_on(activity).with_only_columns(activity.c.site_id, activity.c.space, activity.c.activity_id)
 
 
+def people_of_concerned_keys() -> Select[Any]:
+    """A row for each person, old or new, of a key that is dirty or changed, as a dirty key of the stages.
+
+    Index: the key of `key_people`.
+    """
+    concerned = union(select(_dirty.c.key_id).where(of_site(_dirty)), changed_keys()).subquery("concerned")
+    now, before = tables.staged["key_people"], tables.key_people
+    people = union(
+        select(before.c.person_id).join_from(concerned, before, and_(of_site(before), before.c.key_id == concerned.c.key_id)),
+        select(now.c.person_id)
+        .join_from(concerned, now, and_(of_site(now), now.c.key_id == concerned.c.key_id))
+        .where(now.c.is_gone.is_(False)),
+    ).subquery("people")
+    return select(_site().label("site_id"), people.c.person_id, literal("").label("space"), literal("").label("deal_id"))
+
+
 def people_of_marked_keys() -> Select[Any]:
     """A row for each person, old or new, of a contact on which sales or marketing left a mark and of whose keys one is
     dirty or changed, as a dirty key of the conversions and the opportunities.

@@ -69,6 +69,7 @@ STAGE = Stage(
         Enqueue(tables.conversions_queue, queries.people_of_marked_keys()),
         Enqueue(tables.opportunities_queue, queries.people_of_marked_keys()),
         Enqueue(tables.conversions_queue, people_of_excluded_keys()),
+        Enqueue(tables.stages_queue, queries.people_of_concerned_keys()),
         Enqueue(tables.activities_queue, queries.activities_of_changed_keys()),
     ),
     sources=(

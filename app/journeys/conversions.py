@@ -139,6 +139,11 @@ def people_of_changed_leads() -> Select[Any]:
     return select(_site().label("site_id"), people.c.person_id, literal("").label("space"), literal("").label("deal_id"))
 
 
+def people_computed() -> Select[Any]:
+    """A row for each dirty person, changed or not: what it did may move it to a stage without making a conversion."""
+    return select(_dirty.site_id, _dirty.person_id, _dirty.space, _dirty.deal_id).where(*_dirty_people())
+
+
 def in_scope(table: Table) -> ColumnElement[bool]:
     """Whether a row belongs to a conversion that stood, or was computed, for the dirty keys."""
     return tuple_(*_key(table.c)).in_(select(*_key(_concerned.c)).where(of_site(_concerned)))

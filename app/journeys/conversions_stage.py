@@ -43,6 +43,7 @@ STAGE = Stage(
     enqueues=(
         # All of them, changed or not: a person becomes dirty also when only its touches changed.
         Enqueue(tables.journeys_queue, conversions.conversions_concerned()),
+        Enqueue(tables.stages_queue, conversions.people_computed()),
         Enqueue(tables.sums_queue, days_written()),
         Enqueue(tables.opportunities_queue, conversions.people_of_changed_leads()),
         *enqueue_days("conversions", "ledger_entries"),

@@ -12,6 +12,7 @@ from app.journeys import journeys_stage as journeys
 from app.properties import stage as properties
 from app.sales import activities_stage as activities
 from app.sales import opportunities_stage as opportunities
+from app.sales import stages_stage as stages
 from app.swap import Stage
 from app.touches import labels
 from app.touches import stage as touches
@@ -24,6 +25,7 @@ STAGES: tuple[Stage, ...] = (
     properties.STAGE,
     deals.STAGE,
     conversions.STAGE,
+    stages.STAGE,
     journeys.STAGE,
     sums.STAGE,
     months.STAGE,

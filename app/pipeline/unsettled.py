@@ -108,6 +108,31 @@ def _people_and_deals() -> tuple[Keys, ...]:
     )
 
 
+def _marked_people() -> Select[Any]:
+    """A row for each person of a set of keys of which one is queued: the marks on it are the smallest one's.
+
+    Index: `ix_link_keys__key`, the keys of `link_keys` and `key_people`.
+    """
+    (described,) = _people_described()
+    people = described.subquery("marked")
+    return select(people.c.holder_id.label("person_id"), literal("").label("space"), literal("").label("deal_id"))
+
+
+def _moved_people_and_deals() -> tuple[Keys, ...]:
+    """A row for each person or deal whose stages wait: those of whom something is queued, and of the deals that are to be
+    folded, whose facts show already, with their people."""
+    queue, person, nothing = tables.deals_queue.c, tables.deal_people, literal("")
+    is_of_deal = and_(person.c.space == queue.space, person.c.deal_id == queue.deal_id)
+    return (
+        *_people_and_deals(),
+        _marked_people(),
+        select(nothing.label("person_id"), queue.space, queue.deal_id).where(of_site(tables.deals_queue)),
+        select(person.c.person_id, nothing.label("space"), nothing.label("deal_id"))
+        .join_from(person, tables.deals_queue, is_of_deal)
+        .where(of_site(person), of_site(tables.deals_queue)),
+    )
+
+
 def _conversions() -> tuple[Keys, ...]:
     """A row for each conversion of which, or of whose people, something is queued. Index: `ix_conversion_people__person`."""
     people, deals, person, conversion = _people(), _deals(), tables.conversion_people, tables.conversions
@@ -155,6 +180,7 @@ _UNSETTLED = {
     "properties": _people_described,
     "deals": _deals_of_companies,
     "conversions": _people_and_deals,
+    "stages": _moved_people_and_deals,
     "journeys": _conversions,
     "opportunities": _people_without_rows,
 }

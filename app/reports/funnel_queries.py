@@ -114,12 +114,13 @@ def progress(
             cohort.c.touched_at.label(VISITORS),
             *(pivoted.c[stage] for stage in STAGES),
         )
-        .select_from(_with_labels(cohort, by).outerjoin(pivoted, pivoted.c.person_id == cohort.c.person_id))
+        .select_from(with_labels(cohort, by).outerjoin(pivoted, pivoted.c.person_id == cohort.c.person_id))
         .cte("progress")
     )
 
 
-def _with_labels(cohort: CTE, by: Sequence[str]) -> Any:
+def with_labels(cohort: CTE, by: Sequence[str]) -> Any:
+    """People with their first touch, its label, and its event where a dimension needs it."""
     touch, label, event = tables.touches.c, tables.origin_labels.c, tables.events.c
     joined = cohort.outerjoin(
         tables.touches, and_(_site(touch), touch.visitor_id == cohort.c.visitor_id, touch.event_id == cohort.c.first_touch_event_id)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "9d22d213"
+revision = "5f9b759e"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -2141,7 +2141,14 @@ def upgrade() -> None:
             "moved_by",
             sa.Text(),
             nullable=False,
-            comment="What moved it: `form`, `visit`, `score`, `marketing`, `sales`, `deal`, `crm_stage`.",
+            comment="What moved it: `form`, `visit`, `score`, `crm`, `marketing`, `sales`, `deal`, `crm_stage`; empty: implied.",
+        ),
+        sa.Column(
+            "visitor_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="Visitor of the event that did; empty: no event.",
         ),
         sa.Column(
             "fact_id",
@@ -2150,7 +2157,26 @@ def upgrade() -> None:
             nullable=False,
             comment="The event or CRM fact that did; empty where a later stage implies it.",
         ),
-        sa.Column("detail", sa.Text(), nullable=True, comment="Evidence or reason, as text: BANT, why it was lost, which form."),
+        sa.Column(
+            "moving_space",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="Space of the deal that moved a person; empty: none did.",
+        ),
+        sa.Column(
+            "moving_deal_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+            comment="That deal.",
+        ),
+        sa.Column(
+            "detail",
+            sa.Text(),
+            nullable=True,
+            comment="Evidence or reason, as text: BANT, why it was rejected, which form. (Why a deal was lost, `deals` has.)",
+        ),
         sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id", "position", name=op.f("pk_stage_changes")),
         comment="The stages that a person, or a deal, has gone through, in order.",
     )
@@ -3287,7 +3313,10 @@ def create_staging() -> None:
         sa.Column("entered_at", sa.BigInteger(), nullable=True),
         sa.Column("is_implied", sa.Boolean(), nullable=True),
         sa.Column("moved_by", sa.Text(), nullable=True),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("fact_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("moving_space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("moving_deal_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "person_id", "space", "deal_id", "position"),

@@ -215,6 +215,10 @@ FROM enqueued_journeys
 WHERE enqueued_journeys.site_id = :site_id::VARCHAR COLLATE "C";
 
 DELETE
+FROM enqueued_stages
+WHERE enqueued_stages.site_id = :site_id::VARCHAR COLLATE "C";
+
+DELETE
 FROM enqueued_sums
 WHERE enqueued_sums.site_id = :site_id::VARCHAR COLLATE "C";
 
@@ -228,6 +232,13 @@ FROM (SELECT concerned_conversions.site_id AS site_id, concerned_conversions.kin
 FROM concerned_conversions
 WHERE concerned_conversions.site_id = :site_id::VARCHAR COLLATE "C") AS anon_1
 WHERE True ON CONFLICT (site_id, kind, holder_id, fact_id) DO NOTHING;
+
+INSERT INTO enqueued_stages (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT dirty_conversions.site_id AS site_id, dirty_conversions.person_id AS person_id, dirty_conversions.space AS space, dirty_conversions.deal_id AS deal_id
+FROM dirty_conversions
+WHERE dirty_conversions.site_id = :site_id::VARCHAR COLLATE "C" AND dirty_conversions.person_id != ''::VARCHAR COLLATE "C") AS anon_1
+WHERE True ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
 INSERT INTO enqueued_sums (site_id, kind, day)
 SELECT DISTINCT anon_1.site_id, anon_1.kind, anon_1.day
@@ -268,6 +279,11 @@ INSERT INTO journeys_queue (site_id, kind, holder_id, fact_id, received_at)
 SELECT enqueued_journeys.site_id, enqueued_journeys.kind, enqueued_journeys.holder_id, enqueued_journeys.fact_id, :received_at::BIGINT AS anon_1
 FROM enqueued_journeys
 WHERE enqueued_journeys.site_id = :site_id::VARCHAR COLLATE "C";
+
+INSERT INTO stages_queue (site_id, person_id, space, deal_id, received_at)
+SELECT enqueued_stages.site_id, enqueued_stages.person_id, enqueued_stages.space, enqueued_stages.deal_id, :received_at::BIGINT AS anon_1
+FROM enqueued_stages
+WHERE enqueued_stages.site_id = :site_id::VARCHAR COLLATE "C";
 
 INSERT INTO sums_queue (site_id, kind, day, received_at)
 SELECT enqueued_sums.site_id, enqueued_sums.kind, enqueued_sums.day, :received_at::BIGINT AS anon_1

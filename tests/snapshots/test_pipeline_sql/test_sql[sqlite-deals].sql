@@ -223,6 +223,10 @@ DELETE
 FROM enqueued_opportunities
 WHERE enqueued_opportunities.site_id = :site_id;
 
+DELETE
+FROM enqueued_stages
+WHERE enqueued_stages.site_id = :site_id;
+
 INSERT INTO enqueued_conversions (site_id, person_id, space, deal_id)
 SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
 FROM (SELECT staged_deals.site_id AS site_id, '' AS person_id, staged_deals.space AS space, staged_deals.deal_id AS deal_id
@@ -265,6 +269,26 @@ FROM staged_deal_people
 WHERE staged_deal_people.site_id = :site_id) AS anon_1
 WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_stages (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT dirty_deals.site_id AS site_id, '' AS person_id, dirty_deals.space AS space, dirty_deals.deal_id AS deal_id
+FROM dirty_deals
+WHERE dirty_deals.site_id = :site_id) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
+
+INSERT INTO enqueued_stages (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT people.site_id AS site_id, people.person_id AS person_id, '' AS space, '' AS deal_id
+FROM (SELECT deal_people.site_id AS site_id, deal_people.person_id AS person_id
+FROM deal_people
+WHERE deal_people.site_id = :site_id AND (deal_people.space, deal_people.deal_id) IN (SELECT dirty_deals.space, dirty_deals.deal_id
+FROM dirty_deals
+WHERE dirty_deals.site_id = :site_id)
+UNION SELECT staged_deal_people.site_id AS site_id, staged_deal_people.person_id AS person_id
+FROM staged_deal_people
+WHERE staged_deal_people.site_id = :site_id) AS people) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
+
 INSERT INTO conversions_queue (site_id, person_id, space, deal_id, received_at)
 SELECT enqueued_conversions.site_id, enqueued_conversions.person_id, enqueued_conversions.space, enqueued_conversions.deal_id, :received_at AS anon_1
 FROM enqueued_conversions
@@ -274,3 +298,8 @@ INSERT INTO opportunities_queue (site_id, person_id, space, deal_id, received_at
 SELECT enqueued_opportunities.site_id, enqueued_opportunities.person_id, enqueued_opportunities.space, enqueued_opportunities.deal_id, :received_at AS anon_1
 FROM enqueued_opportunities
 WHERE enqueued_opportunities.site_id = :site_id;
+
+INSERT INTO stages_queue (site_id, person_id, space, deal_id, received_at)
+SELECT enqueued_stages.site_id, enqueued_stages.person_id, enqueued_stages.space, enqueued_stages.deal_id, :received_at AS anon_1
+FROM enqueued_stages
+WHERE enqueued_stages.site_id = :site_id;

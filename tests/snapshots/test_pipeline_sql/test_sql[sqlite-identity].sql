@@ -156,6 +156,10 @@ FROM enqueued_opportunities
 WHERE enqueued_opportunities.site_id = :site_id;
 
 DELETE
+FROM enqueued_stages
+WHERE enqueued_stages.site_id = :site_id;
+
+DELETE
 FROM enqueued_activities
 WHERE enqueued_activities.site_id = :site_id;
 
@@ -353,6 +357,28 @@ FROM key_domains, excluded_keys
 WHERE key_domains.site_id = :site_id AND key_domains.key_id = staged_key_people.key_id AND excluded_keys.site_id = :site_id AND excluded_keys.key_id = '' AND excluded_keys.domain = key_domains.domain))) AND staged_key_people.is_gone IS 0) AS people) AS anon_1
 WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
 
+INSERT INTO enqueued_stages (site_id, person_id, space, deal_id)
+SELECT DISTINCT anon_1.site_id, anon_1.person_id, anon_1.space, anon_1.deal_id
+FROM (SELECT :site_id AS site_id, people.person_id AS person_id, '' AS space, '' AS deal_id
+FROM (SELECT key_people.person_id AS person_id
+FROM (SELECT dirty_identity.key_id AS key_id
+FROM dirty_identity
+WHERE dirty_identity.site_id = :site_id
+UNION SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS concerned
+JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = concerned.key_id
+UNION SELECT staged_key_people.person_id AS person_id
+FROM (SELECT dirty_identity.key_id AS key_id
+FROM dirty_identity
+WHERE dirty_identity.site_id = :site_id
+UNION SELECT staged_key_people.key_id AS key_id
+FROM staged_key_people
+WHERE staged_key_people.site_id = :site_id) AS concerned
+JOIN staged_key_people ON staged_key_people.site_id = :site_id AND staged_key_people.key_id = concerned.key_id
+WHERE staged_key_people.is_gone IS 0) AS people) AS anon_1
+WHERE True = 1 ON CONFLICT (site_id, person_id, space, deal_id) DO NOTHING;
+
 INSERT INTO enqueued_activities (site_id, space, activity_id)
 SELECT DISTINCT anon_1.site_id, anon_1.space, anon_1.activity_id
 FROM (SELECT activities.site_id AS site_id, activities.space AS space, activities.activity_id AS activity_id
@@ -387,6 +413,11 @@ INSERT INTO opportunities_queue (site_id, person_id, space, deal_id, received_at
 SELECT enqueued_opportunities.site_id, enqueued_opportunities.person_id, enqueued_opportunities.space, enqueued_opportunities.deal_id, :received_at AS anon_1
 FROM enqueued_opportunities
 WHERE enqueued_opportunities.site_id = :site_id;
+
+INSERT INTO stages_queue (site_id, person_id, space, deal_id, received_at)
+SELECT enqueued_stages.site_id, enqueued_stages.person_id, enqueued_stages.space, enqueued_stages.deal_id, :received_at AS anon_1
+FROM enqueued_stages
+WHERE enqueued_stages.site_id = :site_id;
 
 INSERT INTO activities_queue (site_id, space, activity_id, received_at)
 SELECT enqueued_activities.site_id, enqueued_activities.space, enqueued_activities.activity_id, :received_at AS anon_1
