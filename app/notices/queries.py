@@ -178,13 +178,19 @@ def _is_of_endpoint(notice: Any) -> ColumnElement[bool]:
 
 def _is_new(kind: str, row: Any, mark: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
     """Whether the endpoint was not told of a row, by the ID of its person of now or by another of its keys. Index: `ix_notices__about`."""
-    told, told_once, key = tables.notices.alias("told").c, tables.notices.alias("told_once").c, tables.key_people.c
+    told, told_once, key = tables.notices.alias("told").c, tables.notices.alias("told_once"), tables.key_people.c
     is_told = and_(_is_of_endpoint(told), told.deal_id == row.deal_id, told.space == row.space, told.person_id == row.person_id)
-    was_told = and_(_is_of_endpoint(told_once), told_once.deal_id == "", told_once.space == "", told_once.person_id == key.key_id)
+    by_key = and_(told_once.c.deal_id == "", told_once.c.space == "", told_once.c.person_id == key.key_id)
+    # One within the other: SQLite would else look through all notices for each row, and not from the person's few keys.
+    was_told = (
+        exists()
+        .where(_is_of_endpoint(told_once.c), by_key, told_once.c.kind == kind, told_once.c.mark == mark)
+        .correlate_except(told_once)
+    )  # fmt: skip
     of_person = and_(of_site(tables.key_people), key.person_id == row.person_id, row.person_id != "")
     return (
         ~exists().where(is_told, told.kind == kind, told.mark == mark),
-        ~exists().where(of_person, was_told, told_once.kind == kind, told_once.mark == mark),
+        ~exists().where(of_person, was_told).correlate_except(tables.key_people),
     )
 
 
