@@ -115,7 +115,7 @@ async def test_a_text_for_a_chat_system_names_and_never_runs(world: World, clien
     person = (await get(client, "/v1/people", email="ada@example.com"))["people"][0]["id"]
     await client.patch(f"{PATH}/ours", headers=ADMIN, json={"format": "slack"})
     world.listener.secret = None
-    await world.stage(person, "sql", detail="<!channel> budget & need\n*now* [x](http://evil.example) @here", entered_at=world.ago(hours=1))
+    await world.stage(person, "sql", 50, detail="<!channel> budget & need\n*now* [x](http://evil.example) @here", entered_at=world.ago(hours=1))
     await world.stage("e_gone", "customer", fact_id="f2")
     await world.tell()
     first, second = (told.json["text"] for told in world.listener.taken)
@@ -133,7 +133,7 @@ async def test_an_erasure_takes_what_is_to_be_told_of_a_person(
     people = {}
     for name in ("ada", "bob"):
         people[name] = (await get(client, "/v1/people", email=f"{name}@example.com"))["people"][0]["id"]
-        await world.stage(people[name], "lead", fact_id=name, entered_at=world.ago(hours=1))
+        await world.stage(people[name], "recycled", 50, fact_id=name, entered_at=world.ago(hours=1))
     await world.stage("generic/7", "lost", fact_id="x", detail="ada@example.com chose another")
     await world.put_deal("generic", "7")
     assert await find_notices(database, world.clock()) == 3
