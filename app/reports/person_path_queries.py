@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case,
 from app import tables
 from app.collect.properties import RESERVED
 from app.reports.content_queries import is_page, section
+from app.reports.stage_queries import is_shown
 from app.tables import of_site
 from app.touches.queries import counts_page
 
@@ -96,7 +97,7 @@ def stages_of_person() -> Select[Any]:
     of_deal = and_(of_site(tables.stage_changes), change.person_id == "", tuple_(change.space, change.deal_id).in_(_own_deals()))
     names = ("person_id", "space", "deal_id", "position", "stage", "entered_at", "is_implied", "moved_by", "detail")
     rows = union_all(
-        select(*(change[name] for name in names)).where(_is_persons(tables.stage_changes)),
+        select(*(change[name] for name in names)).where(_is_persons(tables.stage_changes), is_shown()),
         select(*(change[name] for name in names)).where(of_deal),
     ).subquery("stages_entered")
     row = rows.c

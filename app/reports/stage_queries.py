@@ -37,7 +37,7 @@ NO_TOUCH = "(no touch)"
 _change = tables.stage_changes
 
 
-def _is_shown() -> ColumnElement[bool]:
+def is_shown() -> ColumnElement[bool]:
     """Whether a row is of a stage that the site uses: what only a later stage tells of is not, unless somebody entered it.
 
     Index: the key of `conversions`.
@@ -56,7 +56,7 @@ def stages_of_person() -> Select[Any]:
     return (
         select(_change, deal.c.name.label("deal_name"), deal.c.lost_reason, deal.c.owner, deal.c.account_manager)
         .select_from(_change.outerjoin(deal, is_its))
-        .where(of_site(_change), _change.c.person_id == bindparam("person_id"), _change.c.space == "", _change.c.deal_id == "", _is_shown())
+        .where(of_site(_change), _change.c.person_id == bindparam("person_id"), _change.c.space == "", _change.c.deal_id == "", is_shown())
         .order_by(_change.c.position)
     )
 
@@ -71,14 +71,6 @@ def deal_of_key() -> Select[Any]:
     """At most one row: the deal `:space`, `:deal_id`. Index: the primary key."""
     deal = tables.deals
     return select(deal).where(of_site(deal), deal.c.space == bindparam("space"), deal.c.deal_id == bindparam("deal_id"))
-
-
-def sales_of_person() -> Select[Any]:
-    """A row for each of `:owner` and `:account_manager` that is known of the person `:person_id`. Index: the key of `properties`."""
-    said = tables.properties.c
-    return select(said.property, said.value).where(
-        of_site(tables.properties), said.holder_id == bindparam("person_id"), said.property.in_((":owner", ":account_manager"))
-    )
 
 
 def first_visit_of_person() -> Select[Any]:
@@ -105,7 +97,7 @@ def _entered() -> CTE:
             row.person_id, row.stage, micros(row.entered_at).label("entered_at"), row.is_implied, row.detail, row.moving_space,
             row.moving_deal_id, duration.label("duration"),
         )
-        .where(of_site(_change), row.person_id != "", _is_shown())
+        .where(of_site(_change), row.person_id != "", is_shown())
         .cte("stages_in_order")
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from app.reports.figures import as_csv, as_rfc3339
 from app.reports.freshness import freshness
 from app.reports.parameters import FunnelFilters, is_text
 from app.reports.people import resolve
+from app.reports.person_path_queries import sales_of_person
 from app.reports.quantiles import quantiles, quantiles_by
 from app.sales.stage_queries import STAGES
 from app.sites.site import Site
@@ -37,7 +38,7 @@ async def stages_of_person(connection: AsyncConnection, site: Site, member_id: s
     stages = [_of_person(row) for row in (await connection.execute(queries.stages_of_person(), here)).mappings()]
     if not stages:
         stages = [_visited(row) for row in (await connection.execute(queries.first_visit_of_person(), here)).mappings()]
-    sales = {row.property: row.value for row in await connection.execute(queries.sales_of_person(), here)}
+    sales = {row.property: row.value for row in await connection.execute(sales_of_person(), here)}
     return {
         "person_id": ids.public(person_id),
         "stage": stages[-1]["stage"] if stages else None,
