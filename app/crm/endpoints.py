@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +28,8 @@ from app.sites.site import Site
 from app.tables import from_micros
 
 router = APIRouter(tags=["crm"])
+
+logger = structlog.get_logger(__name__)
 
 OfSite = Annotated[Site, Depends(administered)]
 
@@ -106,6 +109,12 @@ async def _take(request: Request, site: Site, sender: Connection, provider: Prov
         if not error.is_readable:
             raise BadRequest(f"{error} It is kept in the quarantine.") from error
         return Accepted(accepted=0, duplicates=0, rejected=[Rejected(index=0, reason=str(error))])
+    except Exception as error:
+        # A fault of ours: its sender would repeat it to no other end, and then drop it for good.
+        logger.exception("a delivery could not be read", connection=sender.connection_id, provider=provider.name)
+        reason = f"The service failed to read this ({type(error).__name__}); its log says why."
+        await request.app.state.log.append([], quarantined=[not_understood(site, sender, provider, delivery, reason)])
+        return Accepted(accepted=0, duplicates=0, rejected=[Rejected(index=0, reason=reason)])
     rejected: list[Rejected] = []
     facts, quarantined = facts_of(site, sender, read, delivery.received_at, rejected)
     ignored = {(site.site_id, f"{reason}:{sender.connection_id}"): count for reason, count in read.ignored.items()}

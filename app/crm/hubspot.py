@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -255,7 +256,12 @@ def _record(told: dict[str, Any], connection: Connection, delivery: Delivery) ->
     )
     meanings = None if says_stages(connection) else _meaning_told(record)
     around = Around(Account(portal_id or account_id or ""), connection.fields.settings.fields, meanings=meanings)
-    return Read(tuple(said_of(kind, record, around)))
+    return Read(tuple(_without_untold(said) for said in said_of(kind, record, around)))
+
+
+def _without_untold(said: Said) -> Said:
+    """What is not in an action's body was not told: only an answer of the API, which has all, can say that it is empty."""
+    return replace(said, data={name: value for name, value in said.data.items() if value is not None and value != []})
 
 
 def _last_change(kind: str, properties: Mapping[str, Any]) -> int | None:
@@ -301,8 +307,8 @@ def _entries(told: Any) -> Iterator[Entry]:
 
 def _associated_ids(told: Mapping[str, Any], name: str) -> tuple[str, ...]:
     listed = told.get("associations")
-    found: Iterable[Any] = (listed.get(name) or ()) if isinstance(listed, dict) else ()
-    return tuple(str(each) for each in found if isinstance(each, int | str))
+    found = listed.get(name) if isinstance(listed, dict) else None
+    return tuple(str(each) for each in found if isinstance(each, int | str)) if isinstance(found, list) else ()
 
 
 def _meaning_told(deal: Record) -> dict[str, str]:

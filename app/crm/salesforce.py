@@ -133,10 +133,18 @@ def _of_soap(body: bytes) -> _Delivered:
     listed = [] if sent is None else sent.findall(f"{_OUTBOUND}Notification")
     if sent is None or not listed:
         raise NotUnderstood("XML, but no Outbound Message with a Notification in it")
-    address = urlsplit(sent.findtext(f"{_OUTBOUND}EnterpriseUrl") or sent.findtext(f"{_OUTBOUND}PartnerUrl") or "")
-    instance = f"https://{address.netloc}" if address.scheme == "https" else ""
+    instance = _instance(sent.findtext(f"{_OUTBOUND}EnterpriseUrl") or sent.findtext(f"{_OUTBOUND}PartnerUrl") or "")
     notices = tuple(_notice(each) for each in listed)
     return _Delivered(full_id((sent.findtext(f"{_OUTBOUND}OrganizationId") or "").strip()), instance, notices)
+
+
+def _instance(api_url: str) -> str:
+    """Where people see the organization's records, by the address of its API; empty if that is no address."""
+    try:
+        address = urlsplit(api_url)
+    except ValueError:
+        return ""
+    return f"https://{address.netloc}" if address.scheme == "https" else ""
 
 
 def _notice(notification: Element) -> _Notice:

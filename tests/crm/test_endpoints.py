@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,8 +17,10 @@ from standardwebhooks import Webhook
 from app import ids, tables
 from app.collect.keys import link_id, subject_keys
 from app.collect.quarantine import replay
+from app.crm.providers import Delivery, Read
+from app.crm.registry import PROVIDERS
 from app.db import Database
-from app.sites.connections import new_secret
+from app.sites.connections import Connection, new_secret
 from app.sites.site import Site
 from tests.rows import assert_rows
 from tests.world import SECRET_KEY
@@ -302,6 +305,21 @@ async def test_json_of_another_shape(database: Database, crm: Crm, body: str) ->
     answer = await crm.post(body)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 0)
     assert len(await _all(database, select(tables.quarantine))) == 1
+
+
+async def test_what_makes_its_reader_fail_is_kept(database: Database, crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours: the sender would repeat it, and at last drop it for good."""
+
+    def fails(delivery: Delivery, connection: Connection) -> Read:
+        raise KeyError("amount")
+
+    monkeypatch.setitem(PROVIDERS, "generic", replace(PROVIDERS["generic"], read=fails))
+    answer = await crm.post('{"type": "deal.created"}')
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 0)
+    async with database.read() as connection:
+        [kept] = (await connection.execute(select(tables.quarantine.c.body, tables.quarantine.c.reason))).all()
+    assert json.loads(kept.body)["body"] == '{"type": "deal.created"}'
+    assert kept.reason == "The service failed to read this (KeyError); its log says why."
 
 
 async def test_a_body_over_the_limit(crm: Crm) -> None:

@@ -282,6 +282,8 @@ def test_without_a_token_a_workflow_action_is_taken_as_it_is() -> None:
     assert (type_, data["amount"], data["contacts"], data["url"], at) == (
         "deal.updated", "1200.50", [{"id": "7"}], f"https://app.hubspot.com/contacts/{PORTAL}/deal/501", day(3),
     )  # fmt: skip
+    assert read(WORKFLOW | {"associations": {"associatedVids": 7}}, sender(token=None)).said[-1].data.keys() == data.keys() - {"contacts"}
+    assert None not in data.values()
     own_body = {"hs_object_id": 7, "email": "ada@example.com", "lastmodifieddate": ms(day(3))}
     [(type_, data, at)] = plain(read(own_body, sender(token=None)).said)
     assert (type_, data["id"], data["email"], at) == ("contact.updated", "7", "ada@example.com", day(3))

@@ -355,6 +355,15 @@ async def test_an_outbound_message_is_acknowledged_and_every_notification_is_a_f
     await assert_rows(database, tables.quarantine, ["reason"], [])
 
 
+@pytest.mark.parametrize("account_id", [None, ORGANIZATION])
+async def test_an_address_that_is_none_is_no_loss(database: Database, client: httpx.AsyncClient, account_id: str | None) -> None:
+    await connect(client, settings={"account_id": account_id})
+    answer = await send(client, outbound_message(opportunity(1, Name="Initech")).replace("https://acme", "https://[acme"))
+    assert (answer.status_code, answer.text) == (200, ACK)
+    async with database.read() as connection:
+        assert await connection.scalar(select(func.count()).select_from(tables.crm_facts)) == 1
+
+
 async def test_an_absent_field_says_nothing_and_nil_clears(database: Database, client: httpx.AsyncClient) -> None:
     await connect(client)
     await send(client, outbound_message(opportunity(1, Name="Tools & <More>", Amount=None)))
