@@ -28,7 +28,7 @@ from app.log import Log
 from app.logs import configure_logs
 from app.settings import settings
 from app.sites import connections as stored
-from app.sites.connections import Connection, ConnectionFields, ConnectionSettings
+from app.sites.connections import Connection, ConnectionSettings
 from app.sites.days import first_instant
 from app.sites.directory import Directory
 from app.sites.site import Site
@@ -105,7 +105,7 @@ async def _calling() -> AsyncIterator[Calls]:
 
 
 async def _connect(site_id: str, wanted: Wanted, provider: Provider) -> None:
-    fields = ConnectionFields(provider=provider.name, api_token=wanted.token, api_base_url=wanted.base_url)
+    fields = stored.checked_fields({"provider": provider.name, "api_token": wanted.token, "api_base_url": wanted.base_url})
     async with _calling() as calls:
         site = await site_of(calls.database, site_id)
         sender = Connection(site_id, wanted.connection_id, ("",), fields, now())

@@ -244,7 +244,7 @@ async def change_connection(
     changes = dict(changes)
     live = _rotated(before, changes)
     patched = merge_patch(before.fields.model_dump(mode="json"), changes)
-    after = replace(before, secrets=live, fields=_checked(ConnectionFields, patched))
+    after = replace(before, secrets=live, fields=checked_fields(patched))
     if after.fields.provider != before.fields.provider:
         raise Unprocessable("The provider of a connection cannot change: what arrived through it was read in its format. Make another.")
     await _write(connection, after)
@@ -311,6 +311,12 @@ async def _follow(connection: AsyncConnection, site_id: str, now: datetime) -> N
                         f"The stage {stage[:60]!r} means {known} in one connection and {outcome} in another of the same deals."
                     )
     await rules.write_deal_stages(connection, site_id, outcomes, pipelines, now)
+
+
+def checked_fields(fields: Mapping[str, Any]) -> ConnectionFields:
+    """The fields of a connection. Unprocessable, which holds no token, if a value is not allowed."""
+    checked: ConnectionFields = _checked(ConnectionFields, fields)
+    return checked
 
 
 def _checked(model: type[Any], fields: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from app import tables
 from app.crm.registry import PROVIDERS
+from app.errors import Unprocessable
 from tests.commands.conftest import Command
 from tests.crm.made_up import PROVIDER, STAND_IN, TOKEN, MadeUpCrm, serving
 
@@ -44,6 +45,15 @@ def test_connect_shows_what_it_found_and_reads_it(command: Command, crm: MadeUpC
     assert "Connected as crm." in said
     assert "Read 1 contacts, 4 deals. 5 facts are new." in said
     assert TOKEN not in said
+
+
+def test_a_value_that_is_not_allowed_is_named_and_no_token_shown(command: Command) -> None:
+    told = command("crm", "connect", "hubspot", "--yes", "--token", "pat-secret", "--base-url", "file:///etc/passwd")
+    assert isinstance(told.exception, Unprocessable)
+    assert str(told.exception).startswith("api_base_url: ")
+    told = command("crm", "connect", "hubspot", "--yes", "--token", "pat-secret" * 100)
+    assert isinstance(told.exception, Unprocessable)
+    assert "pat-secret" not in str(told.exception)
 
 
 def test_reading_again_changes_nothing(command: Command, crm: MadeUpCrm) -> None:
