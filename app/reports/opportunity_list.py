@@ -135,7 +135,8 @@ async def _beside(connection: AsyncConnection, site: Site, page: Sequence[RowMap
     beside, here = Beside(), {"site_id": site.site_id}
     deals = [(row["space"], row["deal_id"]) for row in page if row["is_deal"]]
     if deals:
-        for row in await connection.execute(queries.contacts_of_deals(), {**here, "keys": deals}):
+        named = {"keys": deals, "spaces": sorted({space for space, _ in deals}), "deal_ids": sorted({deal_id for _, deal_id in deals})}
+        for row in await connection.execute(queries.contacts_of_deals(), here | named):
             beside.contacts[row.space, row.deal_id].append(row.person_id)
     people = sorted({person for row in page for person in beside.people_of(row)})
     if not people:

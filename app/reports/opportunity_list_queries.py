@@ -18,6 +18,8 @@ from app.tables import of_site
 LEAST_CLOSED = 5
 """With fewer closed deals that were ever in a stage, its win rate says nothing."""
 TOUCHES_SHOWN = 3
+PEOPLE_SHOWN = 100
+"""Contacts of one deal: those of a whole page must be few enough for one statement's parameters."""
 
 _deal = tables.deals.c
 _KEY = ("person_id", "space", "deal_id")
@@ -207,19 +209,25 @@ def refused_opportunities(read: Reading, asked: Collection[str]) -> Select[Any]:
 
 
 def contacts_of_deals() -> Select[Any]:
-    """A row for each contact of the deals `:keys`, a list of (space, deal ID), and whether they may be contacted, those who may first.
+    """A row for each contact of the deals `:keys`, a list of (space, deal ID), and whether they may be contacted, those who may first:
+    at most `PEOPLE_SHOWN` a deal. `:spaces` and `:deal_ids` are those of the keys: SQLite finds no pair of values by an index.
 
     Index: the keys of `deal_people` and `properties`.
     """
     person, said = tables.deal_people.c, tables.properties.c
     is_said = and_(of_site(tables.properties), said.holder_id == person.person_id, said.property == ":may_contact", said.value == "false")
-    return (
-        select(person.space, person.deal_id, person.person_id, said.value.is_not(None).label("is_refused"))
+    is_refused = said.value.is_not(None)
+    place = func.row_number().over(partition_by=(person.space, person.deal_id), order_by=(is_refused, person.person_id))
+    ranked = (
+        select(person.space, person.deal_id, person.person_id, is_refused.label("is_refused"), place.label("place"))
         .outerjoin_from(tables.deal_people, tables.properties, is_said)
         .where(of_site(tables.deal_people), person.is_contact.is_(True))
+        .where(person.space.in_(bindparam("spaces", expanding=True)), person.deal_id.in_(bindparam("deal_ids", expanding=True)))
         .where(tuple_(person.space, person.deal_id).in_(bindparam("keys", expanding=True)))
-        .order_by("is_refused", person.person_id)
+        .cte("contacts_ranked")
     )
+    row = ranked.c
+    return select(row.space, row.deal_id, row.person_id, row.is_refused).where(row.place <= PEOPLE_SHOWN).order_by(row.place)
 
 
 def names_of_people() -> Select[Any]:

@@ -105,24 +105,20 @@ def in_scope() -> ColumnElement[bool]:
 def _last_marks(people: CTE, name: str) -> CTE:
     """A row for each of the people on whom sales or marketing left a mark: the last one, and when the first came that makes a lead.
 
-    A contact's person is the smallest of its keys'. Index: `ix_key_people__person`, `ix_link_keys__key`, `ix_contact_marks__link`,
+    A contact's person is the smallest of its keys'. Nested lookups, not joins: for a join with distinct rows SQLite reads all
+    links of the site in the order of their IDs. Index: `ix_key_people__person`, `ix_link_keys__key`, `ix_contact_marks__link`,
     then the keys of the first two.
     """
     mark, mine, carried = tables.contact_marks, tables.key_people.alias("keys_of_person"), tables.link_keys.alias("links_of_key")
-    links = (
-        select(carried.c.link_id)
-        .join_from(people, mine, and_(of_site(mine), mine.c.person_id == people.c.person_id))
-        .join(carried, and_(of_site(carried), carried.c.key_id == mine.c.key_id))
-        .where(exists().where(of_site(mark), mark.c.link_id == carried.c.link_id))
-        .distinct()
-        .cte(f"links_of_{name}")
-    )
+    keys = select(mine.c.key_id).where(of_site(mine), mine.c.person_id.in_(select(people.c.person_id)))
+    is_marked = exists().where(of_site(mark), mark.c.link_id == carried.c.link_id)
+    links = select(carried.c.link_id).where(of_site(carried), carried.c.key_id.in_(keys), is_marked)
     key, person = tables.link_keys, tables.key_people
     owned = (
-        select(links.c.link_id, func.min(person.c.person_id).label("person_id"))
-        .join_from(links, key, and_(of_site(key), key.c.link_id == links.c.link_id))
-        .join(person, and_(of_site(person), person.c.key_id == key.c.key_id))
-        .group_by(links.c.link_id)
+        select(key.c.link_id, func.min(person.c.person_id).label("person_id"))
+        .join_from(key, person, and_(of_site(person), person.c.key_id == key.c.key_id))
+        .where(of_site(key), key.c.link_id.in_(links))
+        .group_by(key.c.link_id)
         .cte(f"contacts_of_{name}")
     )
     at = micros(mark.c.occurred_at)

@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from app.db import Database
 from app.pipeline import check, run_until_idle
+from app.reports.opportunity_list_queries import PEOPLE_SHOWN
 from app.sites.site import load_site
 from tests.crm.test_endpoints import ADMIN, Crm
 from tests.reports.story import READER, get
@@ -284,6 +285,14 @@ async def test_a_page_takes_a_fixed_number_of_statements(client: httpx.AsyncClie
         # Who a key belongs to is read anew every few moments.
         numbers.append(sum(not text.startswith(("SELECT keys.", "SELECT sites.", "SELECT models.")) for text in counted))
     assert numbers[0] == numbers[1], counted
+
+
+async def test_a_deal_with_very_many_contacts_shows_some(client: httpx.AsyncClient, crm: Crm, database: Database) -> None:
+    """A page of such deals would ask for more people than a statement takes parameters."""
+    await tell(crm, {"crowd": [opened(5, *(f"{number}@acme.example.com" for number in range(PEOPLE_SHOWN + 20)))]})
+    await run_until_idle(database)
+    [row] = await rows(client)
+    assert len(row["people"]) == PEOPLE_SHOWN
 
 
 async def test_stale_ones(client: httpx.AsyncClient, crm: Crm, database: Database) -> None:

@@ -32,20 +32,19 @@ contacts_of_deals AS
 (SELECT deals_that_count.space AS space, deals_that_count.deal_id AS deal_id, deals_that_count.started_at AS started_at, deal_people.person_id AS person_id
 FROM deals_that_count
 JOIN deal_people ON deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.space = deals_that_count.space AND deal_people.deal_id = deals_that_count.deal_id AND deal_people.is_contact IS true),
-links_of_contacts AS
-(SELECT DISTINCT links_of_key.link_id AS link_id
-FROM contacts_of_deals
-JOIN key_people AS keys_of_person ON keys_of_person.site_id = :site_id::VARCHAR COLLATE "C" AND keys_of_person.person_id = contacts_of_deals.person_id
-JOIN link_keys AS links_of_key ON links_of_key.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_key.key_id = keys_of_person.key_id
-WHERE EXISTS (SELECT *
-FROM contact_marks
-WHERE contact_marks.site_id = :site_id::VARCHAR COLLATE "C" AND contact_marks.link_id = links_of_key.link_id)),
 contacts_of_contacts AS
-(SELECT links_of_contacts.link_id AS link_id, min(key_people.person_id) AS person_id
-FROM links_of_contacts
-JOIN link_keys ON link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_keys.link_id = links_of_contacts.link_id
+(SELECT link_keys.link_id AS link_id, min(key_people.person_id) AS person_id
+FROM link_keys
 JOIN key_people ON key_people.site_id = :site_id::VARCHAR COLLATE "C" AND key_people.key_id = link_keys.key_id
-GROUP BY links_of_contacts.link_id),
+WHERE link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_keys.link_id IN (SELECT links_of_key.link_id
+FROM link_keys AS links_of_key
+WHERE links_of_key.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_key.key_id IN (SELECT keys_of_person.key_id
+FROM key_people AS keys_of_person
+WHERE keys_of_person.site_id = :site_id::VARCHAR COLLATE "C" AND keys_of_person.person_id IN (SELECT contacts_of_deals.person_id
+FROM contacts_of_deals)) AND (EXISTS (SELECT *
+FROM contact_marks
+WHERE contact_marks.site_id = :site_id::VARCHAR COLLATE "C" AND contact_marks.link_id = links_of_key.link_id)))
+GROUP BY link_keys.link_id),
 marks_of_contacts AS
 (SELECT contacts_of_contacts.person_id AS person_id, contact_marks.mark AS mark, contact_marks.reason AS reason, contact_marks.occurred_at AS occurred_at, contact_marks.fact_id AS fact_id, row_number() OVER (PARTITION BY contacts_of_contacts.person_id
 ORDER BY contact_marks.occurred_at DESC, contact_marks.fact_id DESC) AS newest, min(CASE WHEN (contact_marks.mark IN (__[POSTCOMPILE_mark_1])) THEN contact_marks.occurred_at END) OVER (PARTITION BY contacts_of_contacts.person_id) AS lead_at
@@ -108,20 +107,19 @@ WHERE concerned_opportunities.site_id = :site_id::VARCHAR COLLATE "C" AND concer
 FROM deal_people
 JOIN deals ON deals.site_id = :site_id::VARCHAR COLLATE "C" AND deals.space = deal_people.space AND deals.deal_id = deal_people.deal_id AND deals.ignored_because IS NULL
 WHERE deal_people.site_id = :site_id::VARCHAR COLLATE "C" AND deal_people.person_id = concerned_opportunities.person_id AND deal_people.is_contact IS true))),
-links_of_people AS
-(SELECT DISTINCT links_of_key.link_id AS link_id
-FROM people_without_deal
-JOIN key_people AS keys_of_person ON keys_of_person.site_id = :site_id::VARCHAR COLLATE "C" AND keys_of_person.person_id = people_without_deal.person_id
-JOIN link_keys AS links_of_key ON links_of_key.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_key.key_id = keys_of_person.key_id
-WHERE EXISTS (SELECT *
-FROM contact_marks
-WHERE contact_marks.site_id = :site_id::VARCHAR COLLATE "C" AND contact_marks.link_id = links_of_key.link_id)),
 contacts_of_people AS
-(SELECT links_of_people.link_id AS link_id, min(key_people.person_id) AS person_id
-FROM links_of_people
-JOIN link_keys ON link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_keys.link_id = links_of_people.link_id
+(SELECT link_keys.link_id AS link_id, min(key_people.person_id) AS person_id
+FROM link_keys
 JOIN key_people ON key_people.site_id = :site_id::VARCHAR COLLATE "C" AND key_people.key_id = link_keys.key_id
-GROUP BY links_of_people.link_id),
+WHERE link_keys.site_id = :site_id::VARCHAR COLLATE "C" AND link_keys.link_id IN (SELECT links_of_key.link_id
+FROM link_keys AS links_of_key
+WHERE links_of_key.site_id = :site_id::VARCHAR COLLATE "C" AND links_of_key.key_id IN (SELECT keys_of_person.key_id
+FROM key_people AS keys_of_person
+WHERE keys_of_person.site_id = :site_id::VARCHAR COLLATE "C" AND keys_of_person.person_id IN (SELECT people_without_deal.person_id
+FROM people_without_deal)) AND (EXISTS (SELECT *
+FROM contact_marks
+WHERE contact_marks.site_id = :site_id::VARCHAR COLLATE "C" AND contact_marks.link_id = links_of_key.link_id)))
+GROUP BY link_keys.link_id),
 marks_of_people AS
 (SELECT contacts_of_people.person_id AS person_id, contact_marks.mark AS mark, contact_marks.reason AS reason, contact_marks.occurred_at AS occurred_at, contact_marks.fact_id AS fact_id, row_number() OVER (PARTITION BY contacts_of_people.person_id
 ORDER BY contact_marks.occurred_at DESC, contact_marks.fact_id DESC) AS newest, min(CASE WHEN (contact_marks.mark IN (__[POSTCOMPILE_mark_3])) THEN contact_marks.occurred_at END) OVER (PARTITION BY contacts_of_people.person_id) AS lead_at
