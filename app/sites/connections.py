@@ -228,6 +228,7 @@ async def create_connection(
     stored = await connection.execute(insert_new(connection.dialect.name == "sqlite", tables.connections), _row(made))
     if stored.rowcount != 1:
         raise Conflict(f"There is a connection {wanted.id!r} already; its ID stands in the webhook's path, so it is unique over all sites.")
+    await _forget_calls(connection, made)
     await _follow(connection, site.site_id, now)
     return made
 
@@ -261,8 +262,14 @@ async def delete_connection(connection: AsyncConnection, site: Site, connection_
     await lock_site(connection, site.site_id)
     gone = await load_connection(connection, site.site_id, connection_id)
     await _write(connection, replace(gone, secrets=()))
+    await _forget_calls(connection, gone)
+
+
+async def _forget_calls(connection: AsyncConnection, of: Connection) -> None:
+    """Forget what was to be called. A call that is under way when a connection ends may write of it once more, so whoever makes one of
+    the same ID does this too: else its rounds would begin where those of the one before ended."""
     for calls in (tables.crm_fetches, tables.crm_polls, tables.crm_pauses):
-        await connection.execute(delete(calls).where(_is_named(calls)), _names(gone))
+        await connection.execute(delete(calls).where(_is_named(calls)), _names(of))
 
 
 async def _call_at_once(connection: AsyncConnection, changed: Connection, now: datetime) -> None:

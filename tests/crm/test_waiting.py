@@ -10,12 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from app import tables
+from app.crm.api import Throttled
+from app.crm.calls import pause_after
+from app.crm.polling import begin_polls
 from app.crm.registry import PROVIDERS
 from app.crm.waiting import STUCK_AFTER, calls_of_site
-from app.sites.connections import change_connection, delete_connection
+from app.sites.connections import change_connection, create_connection, delete_connection
 from app.sites.site import Site
 from tests.crm.conftest import START, Crm
-from tests.crm.made_up import PROVIDER, STAND_IN, TOKEN
+from tests.crm.made_up import PROVIDER, SECRET, STAND_IN, TOKEN
 from tests.world import SECRET_KEY
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +101,17 @@ async def test_a_connection_that_ended_leaves_nothing_to_call(made_up: Crm, site
     async with made_up.calls.database.write() as connection:
         await delete_connection(connection, site, "crm")
     for table in (tables.crm_fetches, tables.crm_polls, tables.crm_pauses):
+        assert await made_up.rows(select(table)) == []
+
+
+async def test_what_was_under_way_when_a_connection_ended_is_nothing_to_the_next(made_up: Crm, site: Site) -> None:
+    """A page that was asked for before the end fails after it, and is noted."""
+    async with made_up.calls.database.write() as connection:
+        await delete_connection(connection, site, "crm")
+        await begin_polls(connection, made_up.sender, ["deals"], START, made_up.clock())
+        await pause_after(connection, made_up.sender, "", Throttled(600), made_up.clock())
+        await create_connection(connection, site, {"id": "crm", "provider": STAND_IN, "secret": SECRET, "api_token": TOKEN}, made_up.clock())
+    for table in (tables.crm_polls, tables.crm_pauses):
         assert await made_up.rows(select(table)) == []
 
 
