@@ -48,4 +48,4 @@ def _read(delivery: Delivery, _connection: Connection) -> Read:
     return Read(said=(said,), sent_at=sent_at)
 
 
-PROVIDER = Provider(name="generic", is_authentic=_is_authentic, read=_read, kept_headers=("webhook-id", "webhook-timestamp"))
+PROVIDER = Provider(name="generic", is_authentic=_is_authentic, read=_read, kept_headers=("webhook-id",))
