@@ -13,7 +13,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,9 +22,11 @@ from pydantic_core import from_json
 from app import ids
 from app.crm.api import Failed, Missing
 from app.crm.messages import Said, stamp
-from app.crm.pipedrive_records import Around, Record, deleted, micros, plain, said_of, turns_said
-from app.crm.providers import Client, Delivery, NotUnderstood, Page, Pipeline, Provider, Read, Stage, Wanted
+from app.crm.pipedrive_records import Around, Record, deleted, micros, plain, said_of, stated, turns_said
+from app.crm.providers import Client, Delivery, NotUnderstood, Page, Pipeline, Provider, Read, Stage, StatedDeal, Wanted
 from app.sites.connections import Connection
+from app.sites.days import first_instant
+from app.tables import to_micros
 
 # ---------------------------------------------------------------- who may send
 
@@ -279,11 +281,11 @@ async def _owners(client: Client) -> dict[str, str]:
     return {str(each["id"]): str(each.get("name") or each.get("email") or each["id"]) for each in users}
 
 
-def _zone(name: object) -> tzinfo:
+def _zone(name: object) -> ZoneInfo:
     try:
         return ZoneInfo(str(name))
     except (ValueError, OSError, KeyError):
-        return UTC
+        return ZoneInfo("UTC")
 
 
 def _data(answer: Any) -> Any:
@@ -359,11 +361,25 @@ def _place(record: Record) -> int:
     return int(record.told.get("order_nr") or 0)
 
 
-async def _all(client: Client, path: str) -> list[Record]:
+async def _won_in(client: Client, _connection: Connection, month: str) -> list[StatedDeal]:
+    """The deals won in a month, by the day of the win where the token's user is; those in the archive too.
+
+    Pipedrive has no filter for that day. A win is a change of its deal, so none is older than its last change.
+    """
+    zone = _zone((await _me(client)).get("timezone_name"))
+    starts_at = to_micros(first_instant(date.fromisoformat(f"{month}-01"), zone))
+    asked = {"status": "won", "updated_since": _second(starts_at), "sort_by": "update_time", "sort_direction": "asc"}
+    deals = [deal for path in (_PATHS["deals"], "/api/v2/deals/archived") for deal in await _all(client, path, asked)]
+    won = [stated(each, Around(zone=zone)) for each in deals if each.get("status") == "won" and not each.is_deleted]
+    return [each for each in won if (each.closed_on or "").startswith(month)]
+
+
+async def _all(client: Client, path: str, asked: Mapping[str, Any] | None = None) -> list[Record]:
+    """Every page of a list."""
     found: list[Record] = []
     cursor: str | None = ""
     while cursor is not None:
-        answer = await client.get(path, {"limit": 500} | ({"cursor": cursor} if cursor else {}))
+        answer = await client.get(path, {**(asked or {}), "limit": 500} | ({"cursor": cursor} if cursor else {}))
         found += _records(answer)
         cursor = (answer.get("additional_data") or {}).get("next_cursor") or None
     return found
@@ -397,4 +413,5 @@ PROVIDER = Provider(
     poll=_poll,
     pipelines=_pipelines,
     account=_account,
+    won_in=_won_in,
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.collect.fields import micros_of
 from app.crm.messages import Said, snapshot, stamp
+from app.crm.providers import StatedDeal
 from app.tables import from_micros
 
 KINDS = ("deals", "contacts", "leads", "activities")
@@ -221,6 +222,11 @@ def _deal_data(deal: Record, around: Around) -> dict[str, Any]:
         **known,
         **_own_properties(deal, own),
     }
+
+
+def stated(deal: Record, around: Around) -> StatedDeal:
+    """A won deal as Pipedrive states it when it is asked: with the close date that its messages say."""
+    return StatedDeal(deal.id, deal.line("title"), deal.get("value"), deal.get("currency"), _closed_on(deal, around).get("closed_on"))
 
 
 def _closed_on(deal: Record, around: Around) -> dict[str, Any]:

@@ -25,9 +25,10 @@ from app.crm.messages import Said
 from app.crm.pipedrive import PROVIDER
 from app.crm.pipedrive_records import Around, Record, said_of
 from app.crm.polling import begin_polls, poll_page
-from app.crm.providers import Delivery, NotUnderstood, Pipeline, Read, Stage
+from app.crm.providers import Delivery, NotUnderstood, Pipeline, Read, Stage, StatedDeal
 from app.db import Database
 from app.pipeline import run_until_idle
+from app.settings import Settings
 from app.sites.connections import Connection, ConnectionFields, ConnectionSettings, load_connection
 from app.tables import from_micros, to_micros
 from tests.crm.fake_pipedrive import COMPANY, DOMAIN, TOKEN, FakePipedrive
@@ -474,6 +475,74 @@ async def test_an_answer_that_does_not_come_is_no_answer(pipedrive: FakePipedriv
     async with api_waiting(pipedrive, seconds=0.5) as hasty:
         with pytest.raises(Failed, match="in time"):
             await fetch(hasty, "deals", 501)
+
+
+# ---------------------------------------------------------------- the deals won in a month
+
+
+async def test_deals_won_in_a_month(pipedrive: FakePipedrive, api: Api) -> None:
+    told = {name: value for name, value in DEAL.items() if name != "id"} | {"participants_count": 1}
+    march: dict[str, Any] = {"won_time": "2026-03-31T21:59:59Z", "update_time": iso(day(31, 23))}
+    deals: dict[int, dict[str, Any]] = {
+        # Where the company is, the last second of March, and the first of it.
+        502: march, 503: {"won_time": "2026-02-28T23:00:00Z", "update_time": "2026-02-28T23:00:00Z"},
+        504: {"won_time": "2026-02-28T22:59:59Z", "update_time": iso(day(20))},
+        # The time of the win is not told.
+        505: {"won_time": None, "close_time": iso(day(6))},
+        506: march | {"is_archived": True, "currency": "EUR", "value": 70},
+        507: march | {"is_deleted": True}, 508: march | {"is_deleted": True, "is_archived": True}, 509: march | {"status": "lost"},
+        510: march | {"status": "lost", "is_archived": True},
+        # Edited long after.
+        511: march | {"update_time": "2026-11-02T10:00:00Z"},
+    }  # fmt: skip
+    for number, changes in deals.items():
+        pipedrive.put("deals", number, **told | changes)
+    assert PROVIDER.won_in is not None
+    pipedrive.page_size = 1
+    stated = {each.id: each for each in await PROVIDER.won_in(api, sender(), "2026-03")}
+    assert stated["502"] == StatedDeal("502", "Initech", "1250.5", "USD", "2026-03-31")
+    assert stated["506"] == StatedDeal("506", "Initech", "70", "EUR", "2026-03-31")
+    days = {"502": "2026-03-31", "503": "2026-03-01", "505": "2026-03-06", "506": "2026-03-31", "511": "2026-03-31"}
+    assert {each.id: each.closed_on for each in stated.values()} == days
+    pipedrive.page_size = None
+    assert [(each.id, each.closed_on) for each in await PROVIDER.won_in(api, sender(), "2026-02")] == [("504", "2026-02-28")]
+    pipedrive.put("deals", 501, update_time=iso(WON_AT))
+    assert [(each.id, each.closed_on) for each in await PROVIDER.won_in(api, sender(), "2026-04")] == [("501", "2026-04-01")]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"allow_private_addresses": True})
+
+
+async def test_our_figures_beside_what_it_states(
+    database: Database, application: FastAPI, door: httpx.AsyncClient, pipedrive: FakePipedrive
+) -> None:
+    won = {name: value for name, value in DEAL.items() if name != "id"} | {"participants_count": 1, "value": 100, "won_time": iso(day(9))}
+    for number in (501, 502):
+        pipedrive.put("deals", number, **won)
+    assert (await door.patch("/v1/connections/crm", json={"api_base_url": pipedrive.url}, headers=ADMIN)).status_code == 200
+    calls = Calls(database, application.state.log, application.state.directory, allow_private=True)
+    async with database.write() as connection:
+        crm = await load_connection(connection, "default", "crm")
+        await begin_polls(connection, crm, PROVIDER.polls, day(1), datetime.now(UTC))
+    async with api_waiting(pipedrive, seconds=5) as opened:
+        while await poll_page(calls, crm, PROVIDER, opened):
+            pass
+    await run_until_idle(database)
+    # Since then one was changed, and one was won, of which we do not know.
+    pipedrive.put("deals", 502, value=130, update_time=iso(day(20)))
+    pipedrive.put("deals", 503, **won | {"value": 70, "update_time": iso(day(21))})
+    answer = await door.post("/v1/reports/reconciliation", params={"month": "2026-03", "connection": "crm"}, headers=ADMIN)
+    assert answer.status_code == 200, answer.text
+    report = answer.json()
+    assert (report["according_to"], report["crm"]["count"], report["crm"]["sum"]) == ("statement", 3, "300.00")
+    assert (report["ours"]["count"], report["ours"]["sum"], report["difference"]) == (2, "200.00", {"count": -1, "sum": "-100.00"})
+    amounts = [(each["deal_id"], each["reason"], each["crm"]["amount"], each["ours"] and each["ours"]["amount"]) for each in report["deals"]]
+    assert amounts == [("502", "amount_differs", "130.00", "100.00"), ("503", "not_received", "70.00", None)]
+    pipedrive.is_down = True
+    down = await door.post("/v1/reports/reconciliation", params={"month": "2026-03", "connection": "crm"}, headers=ADMIN)
+    assert (down.status_code, "Pipedrive did not answer" in down.text) == (502, True)
 
 
 # ---------------------------------------------------------------- from a click to the deal
