@@ -7,16 +7,20 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 
 from app import ids
 from app.crm.api import Failed, Missing
 from app.crm.messages import Said, snapshot
-from app.crm.providers import Client, Delivery, NotUnderstood, Page, Provider, Read, Wanted
+from app.crm.providers import Client, Delivery, NotUnderstood, Page, Provider, Read, StatedDeal, Wanted
 from app.crm.stripe_records import Around, id_of, said_of, subscription_of
 from app.sites.connections import Connection
+from app.sites.days import first_instant
+from app.tables import from_micros
 
 # ---------------------------------------------------------------- who may send
 
@@ -186,10 +190,13 @@ class _Source:
     limit: int = 100
 
 
+_CHECKOUTS = _Source("/v1/checkout/sessions", (("status", "complete"),))
+_INVOICES = _Source("/v1/invoices", (("status", "paid"), ("expand[]", "data.parent.subscription_details.subscription")))
+_SUBSCRIPTIONS = _Source("/v1/subscriptions", (("status", "all"),))
 _SOURCES = (
-    _Source("/v1/checkout/sessions", (("status", "complete"),)),
-    _Source("/v1/invoices", (("status", "paid"), ("expand[]", "data.parent.subscription_details.subscription"))),
-    _Source("/v1/subscriptions", (("status", "all"),)),
+    _CHECKOUTS,
+    _INVOICES,
+    _SUBSCRIPTIONS,
     _Source("/v1/refunds", limit=25),
     _Source("/v1/disputes", limit=25),
     _Source("/v1/events", tuple(("types[]", each) for each in TYPES), limit=25),
@@ -219,6 +226,80 @@ async def _poll(client: Client, connection: Connection, _kind: str, since: int, 
     return Page(tuple(said), f"{following}:" if following < len(_SOURCES) else None)
 
 
+# ---------------------------------------------------------------- what was won in a month
+
+
+def _invoices(collection_method: str) -> _Source:
+    return replace(_INVOICES, params=(*_INVOICES.params, ("collection_method", collection_method)))
+
+
+_WON_BY = (
+    (_CHECKOUTS, timedelta(days=31)),
+    (_SUBSCRIPTIONS, timedelta(days=366)),
+    (_invoices("charge_automatically"), timedelta(days=62)),
+    (_invoices("send_invoice"), timedelta(days=366)),
+)
+"""What wins a deal, and how long before the month it can have been made: lists have no filter by when something was paid.
+A card is tried for two months at most; a trial, and an invoice that was sent, may take longer."""
+_UNTIL_CHARGED = timedelta(days=1)
+"""The invoice of a trial's end is paid about an hour after it."""
+
+
+async def _won_in(client: Client, connection: Connection, month: str) -> list[StatedDeal]:
+    """The deals won in a month of the account's time zone: what its objects say, as messages say it, each deal folded to its win."""
+    zone = _zone(await client.get("/v1/account"))
+    first = date.fromisoformat(f"{month}-01")
+    starts_at, ends_at = (first_instant(day, zone) for day in (first, (first + timedelta(days=31)).replace(day=1)))
+    said: dict[str, list[Said]] = {}
+    for source, before in _WON_BY:
+        made = (int((starts_at - before).timestamp()), int((ends_at + _UNTIL_CHARGED).timestamp()))
+        for told in await _made_between(client, source, *made):
+            for each in _said_of_one(told, connection, Around()):
+                said.setdefault(each.data["id"], []).append(each)
+    stated = [_stated(deal_id, of_deal, zone) for deal_id, of_deal in said.items()]
+    return [each for each in stated if each is not None and (each.closed_on or "").startswith(month)]
+
+
+async def _made_between(client: Client, source: _Source, since: int, until: int) -> list[Mapping[str, Any]]:
+    """Every object of a list that was made then, `until` excluded; seconds."""
+    asked = [*source.params, ("created[gte]", str(since)), ("created[lt]", str(until)), ("limit", str(source.limit))]
+    found: list[Mapping[str, Any]] = []
+    while True:
+        answer = await client.get(source.path, [*asked, *([("starting_after", found[-1]["id"])] if found else [])])
+        objects = _listed(answer)
+        found += objects
+        if not objects or not answer.get("has_more"):
+            return found
+
+
+def _stated(deal_id: str, said: Sequence[Said], zone: ZoneInfo) -> StatedDeal | None:
+    """A deal with the day of its win, and the amount that it was won with; None: it is not won.
+
+    A trial is won with what is paid at its end. Later invoices, and what was given back, are no part of the win.
+    """
+    in_order = sorted(said, key=lambda each: each.occurred_at or 0)
+    turns = [each for each in in_order if each.type in {"deal.won", "deal.lost"}]
+    if not turns or turns[-1].type == "deal.lost":
+        return None
+    won_at = next(each.occurred_at or 0 for each in turns if each.type == "deal.won")
+    prices = [each.data["amount"] for each in in_order if each.type in {"deal.won", "deal.created"} and "amount" in each.data]
+    later = [each.data["amount"] for each in in_order if each.type == "deal.adjusted" and (each.occurred_at or 0) >= won_at]
+    amount = next((each for each in [*prices[-1:], *later] if float(each)), None)
+    name, currency = (next((each.data[word] for each in in_order if word in each.data), None) for word in ("name", "currency"))
+    return StatedDeal(deal_id, name, amount, currency, from_micros(won_at).astimezone(zone).date().isoformat())
+
+
+def _zone(account: Mapping[str, Any]) -> ZoneInfo:
+    """The time zone in which the account's own reports count."""
+    try:
+        return ZoneInfo(str(((account.get("settings") or {}).get("dashboard") or {}).get("timezone")))
+    except (ValueError, OSError, KeyError):
+        return ZoneInfo("UTC")
+
+
+# ---------------------------------------------------------------- the account
+
+
 async def _account(client: Client, _connection: Connection) -> str:
     """Whose account the key opens."""
     told = await client.get("/v1/account")
@@ -240,4 +321,5 @@ PROVIDER = Provider(
     polls=("deals",),
     poll=_poll,
     account=_account,
+    won_in=_won_in,
 )

@@ -21,6 +21,7 @@ class FakeStripe(FakeServer):
     objects: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {kind: {} for kind in _LISTS})
     paid_by: dict[str, str] = field(default_factory=dict)
     """Invoice by payment."""
+    zone: str = "Etc/UTC"
 
     def put(self, told: dict[str, Any]) -> dict[str, Any]:
         """An object as it is now."""
@@ -32,7 +33,7 @@ class FakeStripe(FakeServer):
     def found(self, path: list[str], query: dict[str, str]) -> Any:
         match path[1:]:
             case ["account"]:
-                return {"id": ACCOUNT, "object": "account", "settings": {"dashboard": {"display_name": "Acme"}}}
+                return {"id": ACCOUNT, "object": "account", "settings": {"dashboard": {"display_name": "Acme", "timezone": self.zone}}}
             case ["invoice_payments"]:
                 if query.get("payment[type]") != "payment_intent":
                     raise Refused(400, {"error": {"message": "Missing required param: payment[type]."}})
@@ -47,8 +48,13 @@ class FakeStripe(FakeServer):
         return None
 
     def _listed(self, kind: str, query: dict[str, str]) -> Any:
-        since = int(query.get("created[gte]", 0))
-        known = [each for each in self.objects[kind].values() if each["created"] >= since and query.get("charge") in {None, each.get("charge")}]
+        since, until = int(query.get("created[gte]", 0)), int(query.get("created[lt]", 2**40))
+        method = query.get("collection_method")
+        known = [
+            each for each in self.objects[kind].values()
+            if since <= each["created"] < until and query.get("charge") in {None, each.get("charge")}
+            and method in {None, each.get("collection_method", "charge_automatically")}
+        ]  # fmt: skip
         newest_first = sorted(known, key=lambda each: (each["created"], each["id"]), reverse=True)
         ids = [each["id"] for each in newest_first]
         start = ids.index(query["starting_after"]) + 1 if "starting_after" in query else 0

@@ -26,11 +26,12 @@ from app.crm.facts import facts_of
 from app.crm.fetching import fetch_batch
 from app.crm.messages import Said
 from app.crm.polling import begin_polls, poll_page
-from app.crm.providers import Delivery, NotUnderstood, Read
+from app.crm.providers import Delivery, NotUnderstood, Read, StatedDeal
 from app.crm.stripe import PROVIDER
 from app.crm.stripe_records import amount_text
 from app.db import Database
 from app.pipeline import run_until_idle
+from app.settings import Settings
 from app.sites.connections import Connection, ConnectionFields, ConnectionSettings, load_connection
 from app.tables import from_micros, to_micros
 from tests.crm.fake_server import BREAKS, STALLS, serving
@@ -425,6 +426,94 @@ async def test_an_answer_that_does_not_come_is_no_answer(stripe: FakeStripe) -> 
     async with api_waiting(stripe, seconds=0.5) as hasty:
         with pytest.raises(Failed, match="in time"):
             await fetch(hasty, "charges", "ch_1")
+
+
+# ---------------------------------------------------------------- the deals won in a month
+
+
+def order(number: int, at: datetime, **more: Any) -> dict[str, Any]:
+    """Something that was paid once."""
+    return checkout(id=f"cs_{number}", mode="payment", subscription=None, invoice=None, payment_intent=f"pi_{number}", created=unix(at), **more)
+
+
+def of(subscription_id: str) -> dict[str, Any]:
+    """What makes an invoice one of that subscription."""
+    return {"parent": {"subscription_details": {"subscription": subscription_id, "metadata": {}}}}
+
+
+async def won_in(api: Api, month: str, **settings: Any) -> dict[str, StatedDeal]:
+    assert PROVIDER.won_in is not None
+    stated = await PROVIDER.won_in(api, sender(**settings), month)
+    assert len({each.id for each in stated}) == len(stated)
+    return {each.id: each for each in stated}
+
+
+async def test_deals_won_in_a_month(stripe: FakeStripe, api: Api) -> None:
+    february, january = datetime(2026, 2, 28, 23, 50, tzinfo=UTC), datetime(2026, 1, 10, tzinfo=UTC)
+    on_trial = subscription(id="sub_2", created=unix(january), start_date=unix(january), trial_end=unix(day(14)))
+    given_up = {"created": unix(january), "start_date": unix(january), "trial_end": unix(day(14)), "status": "canceled", "ended_at": unix(day(14))}
+    for told in (
+        # The checkout began in February, so the deal was won then, though it was paid in March.
+        order(10, february, payment_status="paid") | {"invoice": "in_10"}, invoice(10, day(1, 0), billing_reason="manual", parent=None),
+        # A trial is worth nothing before it ends.
+        on_trial, invoice(20, january, billing_reason="subscription_create", amount_paid=0, **of("sub_2")), invoice(21, day(14, 11), **of("sub_2")),
+        subscription(id="sub_3", **given_up),
+        # The trial ended in March, and was charged for in April.
+        subscription(id="sub_5", **given_up | {"trial_end": unix(day(31, 23)), "status": "active", "ended_at": None}),
+        invoice(51, datetime(2026, 4, 1, tzinfo=UTC), **of("sub_5")),
+        # A renewal wins nothing.
+        subscription(id="sub_4", created=unix(january), start_date=unix(january)), invoice(40, day(10), billing_reason="subscription_cycle", **of("sub_4")),
+        # What was sent in January was paid in March.
+        invoice(50, january, billing_reason="manual", parent=None, collection_method="send_invoice", amount_paid=500, currency="jpy",
+                status_transitions={"paid_at": unix(day(30))}),
+        order(60, day(31, 23)), order(61, day(8), payment_status="unpaid"), order(62, day(8), livemode=False),
+    ):  # fmt: skip
+        stripe.put(told)
+    stripe.page_size = 1
+    stated = await won_in(api, "2026-03")
+    # Neither the second invoice of `sub_1` nor what was given back is a part of its win.
+    assert stated == {
+        "sub_1": StatedDeal("sub_1", "1 × Pro", "49.00", "USD", "2026-03-03"), "pi_9": StatedDeal("pi_9", None, "20.00", "USD", "2026-03-06"),
+        "sub_2": StatedDeal("sub_2", "1 × Pro", "49.00", "USD", "2026-03-14"), "in_50": StatedDeal("in_50", "1 × Pro", "500", "JPY", "2026-03-30"),
+        "pi_60": StatedDeal("pi_60", None, "49.00", "USD", "2026-03-31"), "sub_5": StatedDeal("sub_5", None, "49.00", "USD", "2026-03-31"),
+    }  # fmt: skip
+    stripe.page_size = None
+    assert set(await won_in(api, "2026-03", fields={"test_mode": "1"})) == {*stated, "pi_62"}
+    assert (set(await won_in(api, "2026-02")), set(await won_in(api, "2026-01")), await won_in(api, "2026-04")) == ({"in_10"}, {"sub_4"}, {})
+    stripe.zone = "Asia/Tokyo"
+    assert (set(await won_in(api, "2026-02")), set(await won_in(api, "2026-04"))) == (set(), {"pi_60", "sub_5"})
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"allow_private_addresses": True})
+
+
+async def test_our_figures_beside_what_it_states(
+    database: Database, application: FastAPI, door: httpx.AsyncClient, stripe: FakeStripe
+) -> None:
+    assert (await door.patch("/v1/connections/shop", json={"api_base_url": stripe.url}, headers=ADMIN)).status_code == 200
+    stripe.put(order(10, day(12)))
+    calls = Calls(database, application.state.log, application.state.directory, allow_private=True)
+    async with database.write() as connection:
+        shop = await load_connection(connection, "default", "shop")
+        await begin_polls(connection, shop, PROVIDER.polls, day(1), datetime.now(UTC))
+    async with api_waiting(stripe, seconds=5) as opened:
+        while await poll_page(calls, shop, PROVIDER, opened):
+            pass
+    await run_until_idle(database)
+    stripe.put(order(11, day(13)))
+    answer = await door.post("/v1/reports/reconciliation", params={"month": "2026-03", "connection": "shop"}, headers=ADMIN)
+    assert answer.status_code == 200, answer.text
+    report = answer.json()
+    assert (report["according_to"], report["crm"]["count"], report["crm"]["sum"]) == ("statement", 4, "167.00")
+    assert (report["ours"]["count"], report["ours"]["sum"], report["difference"]) == (3, "162.00", {"count": -1, "sum": "-5.00"})
+    # Ours are net: of the second invoice, and of what was given back. Of one order nobody has told us.
+    amounts = [(each["deal_id"], each["reason"], each["crm"]["amount"], each["ours"] and each["ours"]["amount"]) for each in report["deals"]]
+    assert amounts == [("pi_11", "not_received", "49.00", None), ("pi_9", "amount_differs", "20.00", "15.00"), ("sub_1", "amount_differs", "49.00", "98.00")]
+    stripe.is_down = True
+    down = await door.post("/v1/reports/reconciliation", params={"month": "2026-03", "connection": "shop"}, headers=ADMIN)
+    assert (down.status_code, "Stripe did not answer" in down.text) == (502, True)
 
 
 # ---------------------------------------------------------------- from a click to the deal
