@@ -150,7 +150,7 @@ def test_a_compressed_body_is_bounded_while_it_is_inflated():
         inflate(b"x" * 101, "", 100)
 
 
-@pytest.mark.parametrize(("body", "encoding"), [(b"plain", "gzip"), (gzip.compress(b"x" * 50)[:-9], "gzip"), (zlib.compress(b"x"), "gzip"), (b"x", "br")])
+@pytest.mark.parametrize(("body", "encoding"), [(b"plain", "gzip"), (gzip.compress(b"x" * 50, mtime=0)[:-9], "gzip"), (zlib.compress(b"x"), "gzip"), (b"x", "br")])
 def test_a_body_that_is_not_what_it_says_is_a_bad_request(body, encoding):
     with pytest.raises(BadRequest):
         inflate(body, encoding, 100)
