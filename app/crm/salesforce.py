@@ -24,13 +24,13 @@ from app import ids
 from app.crm.api import Missing
 from app.crm.messages import Said, snapshot
 from app.crm.providers import Client, Delivery, NotUnderstood, Page, Pipeline, Provider, Read, Stage, StatedDeal, Wanted
-from app.crm.salesforce_records import (
+from app.crm.salesforce_deals import ONE_PIPELINE, stage_history_said
+from app.crm.salesforce_records import SAID, named_by, wanted_of
+from app.crm.salesforce_values import (
     ACTIVITY_WORDS,
     DEAL_WORDS,
     MEMBER_WORDS,
-    ONE_PIPELINE,
     PERSON_WORDS,
-    SAID,
     USUAL_OF_DEALS,
     USUAL_OF_PEOPLE,
     Org,
@@ -40,11 +40,8 @@ from app.crm.salesforce_records import (
     is_record_id,
     micros_at,
     modified_at,
-    named_by,
-    stage_history_said,
     text_at,
     time_text,
-    wanted_of,
     words_of_ones_own,
 )
 from app.sites.connections import Connection

@@ -20,7 +20,8 @@ from app.crm.fetching import fetch_batch
 from app.crm.messages import Said
 from app.crm.polling import begin_anew, poll_page
 from app.crm.salesforce import PROVIDER, quoted
-from app.crm.salesforce_records import SAID, Org, full_id, is_record_id
+from app.crm.salesforce_records import SAID
+from app.crm.salesforce_values import Org, full_id, is_record_id
 from app.db import Database
 from app.pipeline import run_until_idle
 from app.sites.connections import Connection, ConnectionFields, ConnectionSettings, PipelineSettings, load_connection
