@@ -22,7 +22,7 @@ from app import __version__, history
 from app.attribution import endpoints as models
 from app.body_limit import BodyLimit
 from app.collect import endpoints as events
-from app.collect import quarantine, snippet
+from app.collect import links, quarantine, snippet
 from app.crm import endpoints as webhooks
 from app.crm.calls import Calls
 from app.crm.running import calling
@@ -113,8 +113,9 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
+    collecting = (events, links, snippet, webhooks)
     ours = (administration, segments, models, notices, identity, privacy)
-    for door in (events, snippet, webhooks, *ours, reports, journey_reports, opportunities, stage_reports, reconciliation, experiments):
+    for door in (*collecting, *ours, reports, journey_reports, opportunities, stage_reports, reconciliation, experiments):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)
@@ -218,13 +219,18 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
 async def _on_storage_error(request: Request, error: Exception) -> JSONResponse:
     if not _is_outage(error):
         return await _on_unexpected(request, error)
-    logger.error("storage is not available", path=request.url.path, error=type(error).__name__)
+    logger.error("storage is not available", path=_path(request), error=type(error).__name__)
     return await _on_problem(request, Unavailable("The database cannot be reached or is full. Nothing was stored; try again."))
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
+    logger.error("a request failed", method=request.method, path=_path(request), exc_info=error)
     return await _on_problem(request, Problem("Something went wrong here; the log of the service says what."))
+
+
+def _path(request: Request) -> str:
+    """The path as the route writes it: what stands in its places may name a person, or a visitor."""
+    return str(getattr(request.scope.get("route"), "path", request.url.path))
 
 
 _OUTAGE_CLASSES = ("08", "53", "57", "58")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.collect import quarantine
-from app.collect.drops import Visit, client_address, reason_to_drop
+from app.collect.cookies import visitor_cookie
+from app.collect.door import CORS, PlainRoute, address_of, headers_of, key_of, own_host, query_of, readable_by_pages
+from app.collect.drops import Visit, reason_to_drop
 from app.collect.schemas import Accepted, Batch, Body, Limits, Refusal, SingleEvent, inflate, read_body
 from app.collect.steps import Sender, fact_of
 from app.errors import Problem
@@ -28,43 +27,21 @@ from app.tables import from_micros
 router = APIRouter(tags=["collect"])
 
 DOOR = "events"
-_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Closedloop-Dropped"}
-"""Any page may send, with the public key that stands in it; no cookie of ours is involved, so none is asked for."""
 _PREFLIGHT = {
-    **_CORS,
+    **CORS,
     "Access-Control-Allow-Methods": "POST",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Encoding",
     "Access-Control-Max-Age": "86400",
 }
 
 
-class PlainRoute(APIRoute):
-    """A documented route whose endpoint reads the request itself and gives a response: nothing else stands between."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint as it is."""
-        return self.endpoint
-
-
+@readable_by_pages
 async def collect(request: Request) -> Response:
     """Send events: one, or a batch."""
-    try:
-        return await _collect(request)
-    except Problem as problem:
-        # A page must be able to read why, as it could read that it went well.
-        problem.headers |= _CORS
-        raise
-    except HTTPException as too_large:
-        too_large.headers = {**(too_large.headers or {}), **_CORS}
-        raise
-
-
-async def _collect(request: Request) -> Response:
     received_at = time.time_ns() // 1_000
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    headers, query = headers_of(request), query_of(request)
     settings: Settings = request.app.state.settings
-    query = _query(request.scope["query_string"])
-    named_key = _bearer(headers) or query.get("key")
+    named_key = key_of(headers, query)
     caller = await request.app.state.keyring.caller(named_key) if named_key else None
     limits = Limits(settings.max_event_bytes, settings.max_batch_bytes, settings.max_batch_events)
     text = inflate(await request.body(), headers.get("content-encoding", "").strip().lower(), limits.batch_bytes)
@@ -74,15 +51,15 @@ async def _collect(request: Request) -> Response:
     if caller.is_secret:
         caller.must_have("ingest")
     site = await request.app.state.directory.site(caller.site_id(query.get("site")))
-    visit = Visit(headers, _client_address(request, headers, settings), caller.is_secret, site.settings)
+    visit = Visit(headers, address_of(request, headers), caller.is_secret, site.settings)
     if reason := reason_to_drop(visit):
         count = len(body.events) + len(body.refusals)
         await request.app.state.log.append([], dropped={(site.site_id, reason.value): count})
-        return _answer([], [], {**_CORS, "Closedloop-Dropped": reason.value})
-    return await _store(request, body, Sender(site, caller.is_secret, received_at, body.sent_at))
+        return _answer([], [], {**CORS, "Closedloop-Dropped": reason.value})
+    return await _store(request, headers, body, Sender(site, caller.is_secret, received_at, body.sent_at))
 
 
-async def _store(request: Request, body: Body, sender: Sender) -> Response:
+async def _store(request: Request, headers: dict[str, str], body: Body, sender: Sender) -> Response:
     facts: list[tuple[int, Fact]] = []
     refusals = list(body.refusals)
     for index, event in body.events:
@@ -93,7 +70,10 @@ async def _store(request: Request, body: Body, sender: Sender) -> Response:
     quarantined = [_quarantined(body, sender, refusal.index, refusal.reason) for refusal in refusals]
     outcomes = await request.app.state.log.append([fact for _, fact in facts], quarantined=quarantined)
     refusals += [Refusal(index, each.reason) for (index, _), each in zip(facts, outcomes, strict=True) if isinstance(each, Refused)]
-    return _answer(outcomes, refusals, _CORS)
+    cookie = None
+    if not sender.is_trusted:
+        cookie = visitor_cookie(sender.site.settings, headers, own_host(request, headers), (fact.row for _, fact in facts))
+    return _answer(outcomes, refusals, {**CORS, "Set-Cookie": cookie} if cookie else CORS)
 
 
 def _answer(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], headers: dict[str, str]) -> Response:
@@ -124,21 +104,6 @@ def _read_again(site: Site, kept: quarantine.Quarantined) -> Fact:
 
 
 quarantine.READERS[DOOR] = _read_again
-
-
-def _bearer(headers: dict[str, str]) -> str | None:
-    scheme, _, key = headers.get("authorization", "").partition(" ")
-    return key.strip() or None if scheme.lower() == "bearer" else None
-
-
-@lru_cache(maxsize=1_024)
-def _query(query: bytes) -> dict[str, str]:
-    return dict(parse_qsl(query.decode("latin-1")))
-
-
-def _client_address(request: Request, headers: dict[str, str], settings: Settings) -> str:
-    peer = request.scope.get("client")
-    return client_address(peer[0] if peer else "", headers.get("x-forwarded-for", ""), settings.trusted_proxies)
 
 
 async def preflight(_request: Request) -> Response:

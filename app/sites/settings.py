@@ -318,6 +318,13 @@ class SiteSettings(BaseModel):
     touch_cap: int = Field(1_000, ge=2, le=1_000, description="Most touches kept of one visitor: the first and the newest.")
     honour_gpc: bool = Field(True, description="Drop events of browsers that send Global Privacy Control.")
     honour_dnt: bool = Field(False, description="Drop events of browsers that send Do Not Track.")
+    consent: Literal["always", "opt_in", "cookieless"] = Field(
+        "always",
+        description="`always`; `opt_in`: the collector sets no cookie of its own accord; `cookieless`: it sets none, and names a browser by a hash that lasts a day, whatever name its page sends.",
+    )
+    server_cookie: bool = Field(
+        True, description="Whether the collector renews the visitor's cookie, which Safari keeps for seven days only if a script set it."
+    )
     account_journeys: bool = Field(
         False,
         description="Whether a deal's journey takes in everyone of its company (the same company ID in the deal's CRM, or the same "
