@@ -24,7 +24,7 @@ $(shell rm -f .venv/made-for)
 endif
 endif
 
-.PHONY: help demo test test-long faults bench lint docs lock clean
+.PHONY: help demo test test-long faults sdks bench lint docs lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -40,6 +40,8 @@ test-long: .venv/ready-for-development ## the same with many more random example
 
 faults: .venv/ready-for-development ## kill the service a hundred times and count what it acknowledged
 	@$(PYTEST) -m faults $(T)
+
+sdks: tests/sdks/node_modules/.package-lock.json ## install the SDKs of others that some tests drive (needs Node and npm)
 
 bench: .venv/ready-for-development ## measure, and print the ratios of one run
 	@$(RUN) tests.bench.ingestion
@@ -62,7 +64,7 @@ lock: .venv/ready-for-development ## write the lock files from pyproject.toml (U
 	$(COMPILE) --extra dev --output-file requirements-dev.lock
 
 clean: ## remove the environment and what tools have cached
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv tests/sdks/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # ---------------------------------------------------------------- the environment
 
@@ -84,6 +86,12 @@ clean: ## remove the environment and what tools have cached
 .venv/ready-for-development: .venv/ready requirements-dev.lock
 	@echo "Installing what the tests need …"
 	@$(INSTALL) --requirement requirements-dev.lock
+	@touch $@
+
+# npm writes this file last; no script of a package runs.
+tests/sdks/node_modules/.package-lock.json: tests/sdks/package.json tests/sdks/package-lock.json
+	@npm --version >/dev/null || { echo "Node and its npm are needed (on Debian and Ubuntu: apt-get install nodejs npm)." >&2; exit 1; }
+	@cd tests/sdks && npm ci --ignore-scripts
 	@touch $@
 
 # The first that starts, is new enough and can make environments: known versions before newer ones.
