@@ -26,7 +26,8 @@ def digest_64(*parts: str) -> int:
 def key_id(hash_key: bytes, kind: str, *value: str) -> str:
     """The ID of a key that names a human: `c_`, `e_`, `p_` or `u_` and a keyed hash (HMAC-SHA256, cut to 128 bits).
 
-    `kind` is the letter; `value` the normalised address, number or user ID, or (space, contact ID).
+    `kind` is the letter; `value` the normalised address, number or user ID, or (space, contact ID). (`d_` names a
+    browser for a day: `app.collect.daily`.)
     """
     joined = json.dumps((kind, *value), ensure_ascii=True, separators=(",", ":")).encode()
     return f"{kind}_{_text(hmac.new(hash_key, joined, hashlib.sha256).digest()[:16])}"

@@ -23,6 +23,7 @@ from app.attribution import endpoints as models
 from app.body_limit import BodyLimit
 from app.collect import endpoints as events
 from app.collect import links, quarantine, snippet
+from app.collect.daily import DailyVisitors
 from app.crm import endpoints as webhooks
 from app.crm.calls import Calls
 from app.crm.running import calling
@@ -132,9 +133,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database
         app.state.keyring = KeyRing(database)
         app.state.directory = Directory(database)
+        app.state.daily_visitors = DailyVisitors(database)
+        await app.state.daily_visitors.purge(datetime.now(UTC))
         if app.state.run_pipeline:
             await until_stopped.enter_async_context(_pipeline(database))
-        await until_stopped.enter_async_context(_purging(database, settings))
+        await until_stopped.enter_async_context(_purging(app))
         app.state.log = Log(database)
         await app.state.log.start()
         if app.state.run_pipeline:
@@ -158,11 +161,15 @@ async def _pipeline(database: Database) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _purging(database: Database, settings: Settings) -> AsyncIterator[None]:
+async def _purging(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    database: Database = app.state.database
+
     async def purge_now_and_then() -> None:
         while True:
             await asyncio.sleep(_BETWEEN_PURGES_SECONDS)
             try:
+                await app.state.daily_visitors.purge(datetime.now(UTC))
                 await quarantine.purge(database, datetime.now(UTC), days=settings.quarantine_days, cap=settings.quarantine_cap)
                 await history.prune(database, datetime.now(UTC), days=settings.history_days)
             except (SQLAlchemyError, OSError) as error:

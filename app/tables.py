@@ -601,6 +601,14 @@ drops = _table(
     _int("count", "How many."),
 )
 
+visitor_salts = _table(
+    "visitor_salts",
+    "Keys of the hashes that name a browser for one day, where no cookie names it; deleted when the day is over.",
+    _site(),
+    _id("day", "Day in the site's time zone, YYYY-MM-DD."),
+    Column("salt", LargeBinary, nullable=False, comment="Random."),
+)
+
 # ---------------------------------------------------------------- calls of ours to others
 
 crm_fetches = _table(

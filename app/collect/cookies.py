@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.collect.daily import is_daily
 from app.collect.door import host_of
 from app.collect.origins import registrable_domain
 from app.sites.settings import SiteSettings
@@ -42,7 +43,7 @@ def visitor_cookie(settings: SiteSettings, headers: Mapping[str, str], own_host:
     if not settings.server_cookie or settings.consent == "cookieless":
         return None
     visit = next((row for row in rows if row.get("type") == "visit" and row["host"]), None)
-    if visit is None or not VISITOR_ID.match(visit["visitor_id"]):
+    if visit is None or is_daily(visit["visitor_id"]) or not VISITOR_ID.match(visit["visitor_id"]):
         return None
     domain = registrable_domain(own_host)
     if registrable_domain(visit["host"]) != domain or not _may_set(headers, domain):

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from app.collect import quarantine
 from app.collect.cookies import visitor_cookie
+from app.collect.daily import visitor_of_day
 from app.collect.door import CORS, PlainRoute, address_of, headers_of, key_of, own_host, query_of, readable_by_pages
 from app.collect.drops import Visit, reason_to_drop
 from app.collect.schemas import Accepted, Batch, Body, Limits, Refusal, SingleEvent, inflate, read_body
@@ -56,7 +57,9 @@ async def collect(request: Request) -> Response:
         count = len(body.events) + len(body.refusals)
         await request.app.state.log.append([], dropped={(site.site_id, reason.value): count})
         return _answer([], [], {**CORS, "Closedloop-Dropped": reason.value})
-    return await _store(request, headers, body, Sender(site, caller.is_secret, received_at, body.sent_at))
+    named = [*(event.visitor_id for _, event in body.events), *(None for _ in body.refusals)]
+    daily = await visitor_of_day(request.app.state.daily_visitors, site, visit, named, received_at)
+    return await _store(request, headers, body, Sender(site, caller.is_secret, received_at, body.sent_at, daily_visitor=daily))
 
 
 async def _store(request: Request, headers: dict[str, str], body: Body, sender: Sender) -> Response:
@@ -84,11 +87,22 @@ def _answer(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], headers: d
 
 def _quarantined(body: Body, sender: Sender, index: int, reason: str) -> dict[str, Any]:
     raw = body.raw(index)
-    if isinstance(raw, dict) and sender.sent_at is not None:
-        raw = {**raw, "sent_at": from_micros(sender.sent_at).isoformat()}
+    if isinstance(raw, dict):
+        raw = _as_decided(raw, sender)
     return quarantine.quarantine_row(
         sender.site.site_id, DOOR, reason, quarantine.as_text(raw), is_trusted=sender.is_trusted, received_at=sender.received_at
     )
+
+
+def _as_decided(raw: dict[str, Any], sender: Sender) -> dict[str, Any]:
+    """An event as it was sent, but for what was decided when it came in and cannot be decided again when it is replayed."""
+    decided: dict[str, Any] = {}
+    if sender.sent_at is not None:
+        decided["sent_at"] = from_micros(sender.sent_at).isoformat()
+    if sender.daily_visitor is not None:
+        sent = raw.get("visitor_id")
+        decided["visitor_id"] = sender.visitor(sent if isinstance(sent, str) else None)
+    return {**raw, **decided}
 
 
 def _read_again(site: Site, kept: quarantine.Quarantined) -> Fact:

@@ -48,6 +48,15 @@ class Sender(NamedTuple):
     sent_at: int | None = None
     may_be_old: bool = False
     """An administrator replays it, and vouches for its age."""
+    daily_visitor: str | None = None
+    """What names the browser today (`app.collect.daily`), where its events name no visitor or the site takes none."""
+
+    def visitor(self, sent: str | None) -> str | None:
+        """The visitor whom an event stands under that was sent with this one, or none. None if nobody can say."""
+        named = sent if sent and sent.strip() else None
+        if self.is_trusted or self.may_be_old:
+            return named
+        return self.daily_visitor if named is None or self.site.settings.consent == "cookieless" else named
 
 
 @dataclass(slots=True)
@@ -108,8 +117,8 @@ def put_keys(draft: Draft) -> None:
 
 def put_visitor(draft: Draft) -> None:
     """The browser, or the pseudo-visitor of the key under which a server's event stands."""
-    visitor_id = draft.event.visitor_id
-    if visitor_id is None or not visitor_id.strip():
+    visitor_id = draft.sender.visitor(draft.event.visitor_id)
+    if visitor_id is None:
         visitor_id = pseudo_visitor(draft.keys) if draft.sender.is_trusted else None
     elif visitor_id.startswith("~"):
         raise NotAllowed("visitor_id may not begin with ~")

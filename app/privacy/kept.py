@@ -120,6 +120,7 @@ EXEMPT: dict[str, str] = {
     "crm_polls": "how far a CRM was read",
     "crm_pauses": "why a CRM is not called for a while",
     "drops": "counts",
+    "visitor_salts": "random bytes, for a day",
     "labels_queue": "origins and forms",
     "deals_queue": "deals",
     "activities_queue": "activities of a CRM, and goes with the next batch",

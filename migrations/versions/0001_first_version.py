@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "5f9b759e"
+revision = "23a21778"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1015,6 +1015,24 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False, comment="How many."),
         sa.PrimaryKeyConstraint("site_id", "day", "reason", name=op.f("pk_drops")),
         comment="What was dropped at the door, counted by day and reason.",
+    )
+    op.create_table(
+        "visitor_salts",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "day",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="Day in the site's time zone, YYYY-MM-DD.",
+        ),
+        sa.Column("salt", sa.LargeBinary(), nullable=False, comment="Random."),
+        sa.PrimaryKeyConstraint("site_id", "day", name=op.f("pk_visitor_salts")),
+        comment="Keys of the hashes that name a browser for one day, where no cookie names it; deleted when the day is over.",
     )
     op.create_table(
         "crm_fetches",
@@ -3800,6 +3818,7 @@ def downgrade() -> None:
     op.drop_table("crm_pauses")
     op.drop_table("crm_polls")
     op.drop_table("crm_fetches")
+    op.drop_table("visitor_salts")
     op.drop_table("drops")
     op.drop_table("quarantine")
     op.drop_table("crm_statements")
