@@ -7,9 +7,6 @@ completely (an outcome, a stage, a deletion) is said at once, and the record is 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,24 +21,10 @@ from app.crm.api import Failed, Missing
 from app.crm.messages import Said, stamp
 from app.crm.pipedrive_records import Around, Record, deleted, micros, plain, said_of, stated, turns_said
 from app.crm.providers import Client, Delivery, NotUnderstood, Page, Pipeline, Provider, Read, Stage, StatedDeal, Wanted
+from app.crm.senders import has_secret_as_password
 from app.sites.connections import Connection
 from app.sites.days import first_instant
 from app.tables import to_micros
-
-# ---------------------------------------------------------------- who may send
-
-
-def _is_authentic(delivery: Delivery, connection: Connection) -> bool:
-    """Whether the password of HTTP Basic is a live secret; the user's name may be any."""
-    scheme, _, encoded = delivery.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return False
-    try:
-        _, _, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
-    except (binascii.Error, ValueError):
-        return False
-    return any(hmac.compare_digest(password, secret.encode()) for secret in connection.secrets)
-
 
 # ---------------------------------------------------------------- webhooks
 
@@ -402,7 +385,7 @@ def _authorisation(token: str) -> dict[str, str]:
 PROVIDER = Provider(
     name="pipedrive",
     title="Pipedrive",
-    is_authentic=_is_authentic,
+    is_authentic=has_secret_as_password,
     read=_read,
     secret_is="the HTTP Auth password that you type into Pipedrive's webhook (any user name)",  # noqa: S106
     base_url="https://api.pipedrive.com",

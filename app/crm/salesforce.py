@@ -6,14 +6,13 @@ where the connection names its organization, by that.
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -44,6 +43,7 @@ from app.crm.salesforce_values import (
     time_text,
     words_of_ones_own,
 )
+from app.crm.senders import has_secret_in_address
 from app.sites.connections import Connection
 
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
@@ -64,15 +64,7 @@ _PAGE = 200
 
 def _is_authentic(delivery: Delivery, connection: Connection) -> bool:
     """Whether the address holds a live secret, and the message is of the connection's organization, if one is named."""
-    sent = [value.encode() for value in _secrets_sent(delivery.url)]
-    is_known = [hmac.compare_digest(given, secret.encode()) for given in sent for secret in connection.secrets]
-    return any(is_known) and _is_of_organization(delivery, connection.fields.settings.account_id)
-
-
-def _secrets_sent(url: str) -> list[str]:
-    """The values of `secret`. A secret holds no space, so a plus sign is one, whether or not it was encoded."""
-    pairs = (pair.partition("=") for pair in urlsplit(url).query.split("&"))
-    return [unquote(value) for name, _, value in pairs if name == "secret"]
+    return has_secret_in_address(delivery, connection) and _is_of_organization(delivery, connection.fields.settings.account_id)
 
 
 def _is_of_organization(delivery: Delivery, account_id: str | None) -> bool:

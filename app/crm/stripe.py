@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from app import ids
 from app.crm.api import Failed, Missing
 from app.crm.messages import Said, snapshot
 from app.crm.providers import Client, Delivery, NotUnderstood, Page, Provider, Read, StatedDeal, Wanted
+from app.crm.senders import has_timed_signature
 from app.crm.stripe_records import Around, id_of, said_of, subscription_of
 from app.sites.connections import Connection
 from app.sites.days import first_instant
@@ -24,20 +23,10 @@ from app.tables import from_micros
 
 # ---------------------------------------------------------------- who may send
 
-_LONGEST_AGE = 300 * 1_000_000
-_TIMESTAMP = re.compile(r"[0-9]{1,12}\Z")
-
 
 def _is_authentic(delivery: Delivery, connection: Connection) -> bool:
-    """Whether one of the live secrets signed this, within five minutes of now. A header may carry several signatures."""
-    pairs = [pair.strip().partition("=") for pair in delivery.headers.get("stripe-signature", "").split(",")]
-    timestamp = next((value for name, _, value in pairs if name == "t"), "")
-    if not _TIMESTAMP.match(timestamp) or abs(delivery.received_at - int(timestamp) * 1_000_000) > _LONGEST_AGE:
-        return False
-    signed = timestamp.encode() + b"." + delivery.body
-    expected = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest().encode() for secret in connection.secrets]
-    given = [value.encode() for name, _, value in pairs if name == "v1"]
-    return any(hmac.compare_digest(each, other) for each in expected for other in given)
+    """Whether one of the live secrets signed this, within five minutes of now."""
+    return has_timed_signature(delivery, connection, "stripe-signature")
 
 
 # ---------------------------------------------------------------- events
