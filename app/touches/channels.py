@@ -4,8 +4,8 @@ The order and the conditions are those of GA4's default channel grouping for man
 (support.google.com/analytics/answer/9756891), over our own lists of sites (`known_sites.toml`). Departures:
 
 - An explicit channel (only a secret key can send one) wins over all; then come a site's own rules.
-- `Events`, `Webinars`, `Outbound Sales`, `Partners`, `Direct Mail` are for touches that happened offline: by exact words
-  as medium, or as source where no medium is given.
+- `Events`, `Webinars`, `Outbound Sales`, `Partners`, `Direct Mail`, `Phone Calls` (who calls us; `phone` and `call` are
+  those of sales) are for touches that happened offline: by exact words as medium, or as source where no medium is given.
 - A referrer that means nothing (own host, payment gateway, sign-in provider) leaves `Direct`.
 - A medium of Display wins over Paid Search: GA4's pattern of paid media takes in `cpm`, but no search engine sells
   searches by the thousand impressions. Paid Shopping, Paid Social and Paid Video keep their place ahead of Display.
@@ -102,6 +102,10 @@ _DIRECT_MAIL = frozenset({
     "direct-mail", "direct mail", "direct_mail", "directmail", "postal", "postal-mail", "postcard", "letter", "flyer", "leaflet",
     "brochure", "catalog", "catalogue",
 })
+_PHONE_CALLS = frozenset({
+    "phone_call", "phone-call", "phone call", "phonecall", "inbound-call", "inbound call", "inbound_call", "call-tracking",
+    "call tracking", "call_tracking", "calltracking",
+})
 
 
 def _says(words: frozenset[str]) -> Callable[[Arrival], bool]:
@@ -141,6 +145,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Outbound Sales", "outbound sales", _says(_OUTBOUND_SALES)),
     Rule("Partners", "partner", _says(_PARTNERS)),
     Rule("Direct Mail", "direct mail", _says(_DIRECT_MAIL)),
+    Rule("Phone Calls", "inbound call", _says(_PHONE_CALLS)),
     Rule("Cross-network", "cross-network campaign", lambda a: "cross-network" in a.campaign),
     Rule("Paid Shopping", "paid shopping", lambda a: _is_shopping(a) and a.is_paid),
     Rule("Paid Search", "paid search", lambda a: a.kind == "search" and a.is_paid and not _is_display(a)),

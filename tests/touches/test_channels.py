@@ -262,6 +262,9 @@ TABLE = [
     (utm("acme", "Partner"), "Partners", "acme", "partner"),
     (utm("spring", "direct mail"), "Direct Mail", "spring", "direct mail"),
     (utm("catalogue", "postal"), "Direct Mail", "catalogue", "postal"),
+    (utm("billboard", "phone_call"), "Phone Calls", "billboard", "phone_call"),
+    (utm("reception", "Inbound Call"), "Phone Calls", "reception", "inbound call"),
+    (utm("reception", "call"), "Outbound Sales", "reception", "call"),
     # what people only pass through
     (ref("paypal.com"), "Direct", "(direct)", "(none)"),
     (ref("checkout.stripe.com"), "Direct", "(direct)", "(none)"),
