@@ -36,7 +36,9 @@ def list_connections(site: SiteOption = "default") -> None:
 def create_connection(
     connection_id: ConnectionId,
     site: SiteOption = "default",
-    provider: Annotated[str, typer.Option(help="Who sends: generic, hubspot, salesforce, pipedrive or stripe.")] = "generic",
+    provider: Annotated[
+        str, typer.Option(help="Who sends: generic, hubspot, salesforce, pipedrive, stripe, calendly, typeform or calltracking.")
+    ] = "generic",
     secret: Annotated[str | None, typer.Option(help="Signing secret, as the CRM shows it; made up if not given.")] = None,
     token: Annotated[
         str | None,

@@ -13,7 +13,9 @@ from app import ids, tables
 from app.collect.deal_facts import Change, Contact, Deal, contact_satellites, deal_facts, lead_key
 from app.collect.fields import Line, MicrosOrDay, RecordId
 from app.collect.keys import Row, subject_keys
-from app.collect.schemas import in_words
+from app.collect.schemas import Event, in_words
+from app.collect.steps import Sender
+from app.collect.steps import fact_of as event_fact
 from app.crm.reported_touches import ReportedTouch, touch_rows
 from app.log import Fact
 from app.sites.site import Site
@@ -28,7 +30,7 @@ class Said:
     type: str
     """One of `TYPES`."""
     data: dict[str, Any]
-    """A deal, a contact or an activity, with the fields of the provider `generic`."""
+    """A deal, a contact or an activity, with the fields of the provider `generic`; or an event, as `POST /v1/events` takes it."""
     occurred_at: int | None = None
     """When it came to hold, in microseconds; None: when it was sent."""
 
@@ -256,6 +258,20 @@ def _activity_rows(message: Message, activity_id: str, values: dict[str, Any]) -
     return [(tables.activities, {**key, **values}), (tables.activities_queue, dirty)]
 
 
+# ---------------------------------------------------------------- events
+
+
+def _event_fact(message: Message, data: dict[str, Any]) -> Fact:
+    """What a visitor did where our snippet does not reach: the event of the log that the snippet would have sent.
+
+    It converts, makes touches and identifies as any other, so no later stage has to know of it.
+    """
+    event: Event = _read(Event, {**data, "id": message.fact_id, "occurred_at": stamp(message.occurred_at)})
+    if event.type == "deal_closed":
+        raise ValueError("type: a deal is told by deal.won or deal.lost")
+    return event_fact(event, Sender(message.site, is_trusted=True, received_at=message.received_at))
+
+
 # ---------------------------------------------------------------- what they share
 
 
@@ -295,6 +311,7 @@ _BUILDERS: dict[str, Callable[[Message, dict[str, Any]], Fact]] = {
     "contact.recycled": _mark_fact("recycled"),
     "activity.logged": _activity_fact,
     "activity.deleted": _activity_deleted,
+    "event.happened": _event_fact,
     "deal.created": _deal_fact("seen"),
     "deal.updated": _deal_fact("seen"),
     "deal.won": _deal_fact("won"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from app.crm import generic, hubspot, pipedrive, salesforce, stripe
+from app.crm import calendly, calltracking, generic, hubspot, pipedrive, salesforce, stripe, typeform
 from app.crm.providers import Provider
 
-PROVIDERS: dict[str, Provider] = {each.PROVIDER.name: each.PROVIDER for each in (generic, hubspot, pipedrive, salesforce, stripe)}
-"""Every CRM that is understood."""
+PROVIDERS: dict[str, Provider] = {
+    each.PROVIDER.name: each.PROVIDER
+    for each in (generic, hubspot, pipedrive, salesforce, stripe, calendly, typeform, calltracking)
+}

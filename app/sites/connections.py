@@ -28,7 +28,9 @@ from app.sites.administration import lock_site, unprocessable
 from app.sites.settings import Line, Name, merge_patch
 from app.sites.site import Site
 
-Provider = Literal["generic", "hubspot", "salesforce", "pipedrive", "stripe"]
+Provider = Literal["generic", "hubspot", "salesforce", "pipedrive", "stripe", "calendly", "typeform", "calltracking"]
+_NO_ACTIVITIES = frozenset({"stripe", "calendly", "typeform", "calltracking"})
+"""Providers that are no CRM: a site whose sales work in one hears of calls and meetings from there, and of each once."""
 LONGEST_ID = 64
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
@@ -122,7 +124,7 @@ class ConnectionFields(BaseModel):
     reports_activities: bool = Field(
         True,
         description="Whether calls, meetings and e-mails of sales arrive through it; if none does, nobody can say who was contacted. Of a "
-        "new connection to Stripe the default is false.",
+        "new connection to what is no CRM (Stripe, Calendly, Typeform, call tracking) the default is false.",
     )
 
 
@@ -141,8 +143,8 @@ class NewConnection(ConnectionFields):
         return self
 
     @model_validator(mode="after")
-    def _stripe_knows_no_activities(self) -> Self:
-        if self.provider == "stripe" and "reports_activities" not in self.model_fields_set:
+    def _only_crms_know_activities(self) -> Self:
+        if self.provider in _NO_ACTIVITIES and "reports_activities" not in self.model_fields_set:
             object.__setattr__(self, "reports_activities", False)
         return self
 
