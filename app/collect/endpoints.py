@@ -16,6 +16,7 @@ from app.collect.cookies import visitor_cookie
 from app.collect.daily import visitor_of_day
 from app.collect.door import CORS, PlainRoute, address_of, headers_of, key_of, own_host, query_of, readable_by_pages
 from app.collect.drops import Visit, reason_to_drop
+from app.collect.personal import personal_names, without_personal
 from app.collect.schemas import Accepted, Batch, Body, Limits, Refusal, SingleEvent, inflate, read_body
 from app.collect.steps import Sender, fact_of
 from app.errors import Problem
@@ -95,8 +96,11 @@ def _quarantined(body: Body, sender: Sender, index: int, reason: str) -> dict[st
 
 
 def _as_decided(raw: dict[str, Any], sender: Sender) -> dict[str, Any]:
-    """An event as it was sent, but for what was decided when it came in and cannot be decided again when it is replayed."""
-    decided: dict[str, Any] = {}
+    """An event as it was sent, but for what looks personal in its addresses, and for what was decided when it came in and cannot
+    be decided again when it is replayed."""
+    personal = personal_names(sender.site.settings)
+    addresses = {name: raw[name] for name in ("url", "referrer") if isinstance(raw.get(name), str)}
+    decided: dict[str, Any] = {name: without_personal(address, personal) for name, address in addresses.items()}
     if sender.sent_at is not None:
         decided["sent_at"] = from_micros(sender.sent_at).isoformat()
     if sender.daily_visitor is not None:

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 from publicsuffixlist import PublicSuffixList
 
 from app import ids
+from app.collect.personal import PERSONAL, without_personal
 
 CLICK_IDS = (
     "gclid", "gbraid", "wbraid", "dclid", "msclkid", "ttclid", "twclid", "li_fat_id", "rdt_cid", "qclid", "sccid", "ScCid",
@@ -52,21 +53,27 @@ class Arrival(NamedTuple):
     """What an address and a referrer say."""
 
     url: str | None
+    """Without what looks personal; so is the referrer."""
     host: str
     path: str
     origin: Origin
     click_id: str | None
     has_internal_referrer: bool
+    referrer: str | None
 
 
-def arrival(url: str | None, referrer: str | None) -> Arrival:
-    """Read a page's address and its referrer. ValueError if the address is none; a referrer that is none says nothing."""
+def arrival(url: str | None, referrer: str | None, personal: frozenset[str] = PERSONAL) -> Arrival:
+    """Read a page's address and its referrer. ValueError if the address is none; a referrer that is none says nothing.
+
+    `personal` names the parameters that are taken out first (`app.collect.personal`): they count for nothing.
+    """
     if len(url or "") + len(referrer or "") > _LONGEST_CACHED:
-        return _arrival(url, referrer)
-    return _cached_arrival(url, referrer)
+        return _arrival(url, referrer, personal)
+    return _cached_arrival(url, referrer, personal)
 
 
-def _arrival(url: str | None, referrer: str | None) -> Arrival:
+def _arrival(url: str | None, referrer: str | None, personal: frozenset[str]) -> Arrival:
+    url, referrer = url and without_personal(url, personal), referrer and without_personal(referrer, personal)
     page = _split(url) if url else None
     if url and page is None:
         raise ValueError("url is not an address")
@@ -79,7 +86,8 @@ def _arrival(url: str | None, referrer: str | None) -> Arrival:
     source, medium, campaign, term, content = (parameters.get(name, "") for name in _CAMPAIGN)
     origin = Origin("", source, medium, campaign, term, content, "" if is_internal else referring_host, kind)
     path = (page.path or "/") if page else ""
-    return Arrival(_without_user(url, page), host, path, origin, parameters.get(kind), is_internal)
+    kept_referrer = _without_user(referrer, referring)
+    return Arrival(_without_user(url, page), host, path, origin, parameters.get(kind), is_internal, kept_referrer)
 
 
 _cached_arrival = lru_cache(maxsize=16_384)(_arrival)

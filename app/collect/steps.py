@@ -17,6 +17,7 @@ from app import ids, tables
 from app.collect.deal_facts import Contact, Deal, deal_facts
 from app.collect.keys import Row, clear_texts, link_id, pseudo_visitor, sighting_satellites, subject_keys
 from app.collect.origins import NOWHERE, Arrival, Origin, arrival, campaign_key, origin_id
+from app.collect.personal import looks_personal, personal_names
 from app.collect.properties import person_satellites, property_texts
 from app.collect.schemas import Event
 from app.log import Fact
@@ -141,11 +142,11 @@ def put_page(draft: Draft) -> None:
     """Parts of the address."""
     event = draft.event
     try:
-        draft.arrival = found = arrival(event.url or None, event.referrer or None)
+        draft.arrival = found = arrival(event.url or None, event.referrer or None, personal_names(draft.sender.site.settings))
     except ValueError as error:
         raise NotAllowed(str(error)) from error
     draft.row.update(
-        url=found.url, host=found.host, path=found.path, referrer=event.referrer, title=event.title,
+        url=found.url, host=found.host, path=found.path, referrer=found.referrer, title=event.title,
         has_internal_referrer=found.has_internal_referrer, engaged_ms=event.engaged_ms, properties=event.properties,
     )  # fmt: skip
 
@@ -248,10 +249,11 @@ def _origin_row(site_id: str, named: str, origin: Origin) -> dict[str, Any]:
 
 
 def _stated_origin(event: Event) -> Origin | None:
-    parts = (event.channel, event.source, event.medium, event.campaign, event.term, event.content)
-    if not any(parts):
+    if not any((event.channel, event.source, event.medium, event.campaign, event.term, event.content)):
         return None
-    stated = Origin(*((part or "").strip() for part in parts))
+    # Some fill them from the address. (A source may be the address that a newsletter comes from.)
+    free = ("" if part and looks_personal(part) else part for part in (event.campaign, event.term, event.content))
+    stated = Origin(*((part or "").strip() for part in (event.channel, event.source, event.medium, *free)))
     return stated if any(stated) else None
 
 

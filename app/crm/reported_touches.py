@@ -14,6 +14,7 @@ from app import ids, tables
 from app.collect.fields import Address, Line, MicrosOrDay
 from app.collect.keys import Row, sighting_satellites
 from app.collect.origins import NOWHERE, Arrival, Origin, arrival, campaign_key, origin_id
+from app.collect.personal import personal_names
 from app.sites.site import Site
 
 REPORTED_BY = "crm"
@@ -48,7 +49,7 @@ def touch_rows(site: Site, home: str, keys: Sequence[str], touches: Sequence[Rep
 def _rows(site: Site, home: str, keys: Sequence[str], touch: ReportedTouch, received_at: int) -> list[Row]:
     visitor_id, event_id = f"~{home}", ids.digest("reported", touch.model_dump_json())
     occurred_at = min(touch.occurred_at, received_at)
-    page = _page(touch)
+    page = _page(touch, personal_names(site.settings))
     origin, click_id = _origin(touch, page)
     event = {
         "site_id": site.site_id, "visitor_id": visitor_id, "event_id": event_id, "type": "touch", "reported_by": REPORTED_BY,
@@ -64,10 +65,10 @@ def _rows(site: Site, home: str, keys: Sequence[str], touch: ReportedTouch, rece
     ]
 
 
-def _page(touch: ReportedTouch) -> Arrival:
+def _page(touch: ReportedTouch, personal: frozenset[str]) -> Arrival:
     """Where it led to. An address that is none is not worth the contact that it came with."""
     try:
-        return arrival(touch.url or None, None)
+        return arrival(touch.url or None, None, personal)
     except ValueError:
         return arrival(None, None)
 

@@ -146,6 +146,8 @@ Path = Annotated[str, Field(max_length=2_000), AfterValidator(_printable), After
 Paths = Annotated[list[Path], Field(max_length=1_000), AfterValidator(_once_each)]
 Network = Annotated[str, AfterValidator(_network)]
 Networks = Annotated[list[Network], Field(max_length=1_000), AfterValidator(_once_each)]
+Parameter = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Parameters = Annotated[list[Parameter], Field(max_length=1_000), AfterValidator(_once_each)]
 Aliases = Annotated[dict[str, str], Field(max_length=10_000), AfterValidator(_aliases)]
 DealPattern = Annotated[Name, AfterValidator(_deal_pattern)]
 EmailOrDomain = Annotated[str, Field(max_length=320), AfterValidator(_printable), AfterValidator(_email_or_domain)]
@@ -324,6 +326,12 @@ class SiteSettings(BaseModel):
     )
     server_cookie: bool = Field(
         True, description="Whether the collector renews the visitor's cookie, which Safari keeps for seven days only if a script set it."
+    )
+    stripped_parameters: Parameters = Field(
+        [], description="Parameters of addresses that are taken out before anything is stored, besides the shipped list (email, phone, token, …)."
+    )
+    kept_parameters: Parameters = Field(
+        [], description="Parameters on the shipped list that are kept. A value that is an e-mail address or a phone number goes all the same."
     )
     account_journeys: bool = Field(
         False,

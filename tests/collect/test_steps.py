@@ -103,6 +103,11 @@ def test_a_stated_source_stands_alone():
     assert fact({"source": "  ", "url": url}).row["origin_id"] == fact({"url": url}).row["origin_id"]
 
 
+def test_a_stated_campaign_holds_no_address_of_a_person():
+    made = fact({"source": "news@brand.example", "campaign": "ada@example.com", "term": "+49 151 23456789", "content": "a"})
+    assert made.row["origin_id"] == origin_id(Origin(source="news@brand.example", content="a"))
+
+
 def test_an_event_without_a_visitor_stands_under_its_key():
     made = fact({"visitor_id": None, "email": "ann@example.com", "type": "form_submit"}, is_trusted=True)
     [sighting] = rows(made, tables.sightings)
