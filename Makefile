@@ -13,7 +13,7 @@ export PIP_ROOT_USER_ACTION := ignore
 JOBS ?= 2
 RUN := .venv/bin/python -m
 INSTALL := $(RUN) pip install --quiet --require-hashes
-PYTEST := $(RUN) pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadfile)
+PYTEST := $(RUN) pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist worksteal)
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra build $(if $(UPGRADE),--upgrade)
 
