@@ -36,6 +36,7 @@ from app.notices.delivery import Notifier
 from app.notices.running import notifying
 from app.pipeline import run_worker
 from app.privacy import endpoints as privacy
+from app.reports import doctor_endpoints as doctor
 from app.reports import endpoints as reports
 from app.reports import experiment_endpoints as experiments
 from app.reports import journey_endpoints as journey_reports
@@ -116,7 +117,8 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
     collecting = (events, links, snippet, webhooks)
     ours = (administration, segments, models, notices, identity, privacy)
-    for door in (*collecting, *ours, reports, journey_reports, opportunities, stage_reports, reconciliation, experiments):
+    read = (reports, journey_reports, opportunities, stage_reports, reconciliation, experiments, doctor)
+    for door in (*collecting, *ours, *read):
         app.include_router(door.router)
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)
