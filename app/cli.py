@@ -182,6 +182,25 @@ def holdout(
     compare_holdout(site, asked, form)
 
 
+@app.command()
+def doctor(
+    conversion: Annotated[str, typer.Option(help="Which conversions are affected: customer, lead, a goal, ….")] = "customer",
+    from_day: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day looked at; 90 days ago.")] = None,
+    to_day: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="First day not looked at; tomorrow.")] = None,
+    site: SiteOption = "default",
+    form: Annotated[AnswerFormat, typer.Option("--format", help="How to show it.")] = AnswerFormat.TABLE,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 where there is an error.")] = False,
+) -> None:
+    """Look for what is wrong with the tracking: each finding with the conversions and money it affects, and what to change.
+
+    Own pages and payment gateways as sources, paid clicks without a campaign, names spelled in several ways, pages that have
+    gone silent, deals that cannot be credited, leads that never reach the CRM, and more. It changes nothing.
+    """
+    from app.commands.doctor import examine
+
+    examine(site, {"conversion": conversion, "from": from_day, "to": to_day}, form, is_strict=strict)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The file to read.")],

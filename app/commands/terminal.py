@@ -30,11 +30,11 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
         return
     table = Table(*columns, box=None, header_style="bold")
     for row in cells:
-        table.add_row(*map(_printable, row))
+        table.add_row(*map(printable, row))
     Console().print(table)
 
 
-def _printable(cell: str) -> Text:
+def printable(cell: str) -> Text:
     """The cell without control sequences, and never read as markup: much of it comes from outside."""
     return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cell))
 
