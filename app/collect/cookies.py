@@ -61,7 +61,15 @@ def _may_set(headers: Mapping[str, str], domain: str) -> bool:
 
 def kept_cookie(name: str, value: str, own_host: str, *, is_secure: bool) -> str:
     """A `Set-Cookie` that lasts, for the whole registrable domain of the collector."""
+    return f"{name}={value}{_of_domain(own_host)}; Max-Age={_SECONDS}; Path=/; SameSite=Lax" + ("; Secure" if is_secure else "")
+
+
+def removed_cookies(name: str, own_host: str) -> list[str]:
+    """The `Set-Cookie`s that remove a cookie of the registrable domain, and one of the host alone."""
+    return [f"{name}={scope}; Max-Age=0; Path=/" for scope in dict.fromkeys((_of_domain(own_host), ""))]
+
+
+def _of_domain(own_host: str) -> str:
+    """A browser takes no domain without a dot, nor an address for one: such a cookie is the host's alone."""
     domain = registrable_domain(own_host)
-    # A browser takes no domain without a dot, nor an address for one: such a cookie is the host's alone.
-    scope = f"; Domain={domain}" if "." in domain and not domain.replace(".", "").isdigit() and ":" not in domain else ""
-    return f"{name}={value}{scope}; Max-Age={_SECONDS}; Path=/; SameSite=Lax" + ("; Secure" if is_secure else "")
+    return f"; Domain={domain}" if "." in domain and not domain.replace(".", "").isdigit() and ":" not in domain else ""

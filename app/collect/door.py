@@ -79,6 +79,12 @@ def own_host(request: Request, headers: dict[str, str]) -> str:
     return host_of(settings.public_url or f"//{headers.get('host', '')}")
 
 
+def is_secure(request: Request) -> bool:
+    """Whether the service is called by https, by the same reckoning."""
+    settings: Settings = request.app.state.settings
+    return (settings.public_url or str(request.url.scheme)).lower().startswith("https")
+
+
 @lru_cache(maxsize=4_096)
 def host_of(address: str) -> str:
     """The host name of an address, in lower case; empty if it has none."""

@@ -17,6 +17,7 @@ _LONGEST_USER_AGENT = 512
 # What the list of crawlers does not know, because each may also be somebody's honest program; none is a browser.
 _PROGRAMS = re.compile(r"^Mozilla/5\.0\s*$|^Java/|^undici|^Ruby\b|Postman|Datadog|Cypress", re.IGNORECASE)
 OPT_OUT_COOKIE = "closedloop_opt_out"
+_OPT_OUT = re.compile(rf"(?:^|;\s*){OPT_OUT_COOKIE}=1(?:;|$)")
 
 
 class Reason(StrEnum):
@@ -61,8 +62,7 @@ def drop_prefetch(visit: Visit) -> Reason | None:
 
 def drop_opted_out(visit: Visit) -> Reason | None:
     """This browser carries the cookie of an opt-out."""
-    cookies = visit.headers.get("cookie", "")
-    return Reason.OPTED_OUT if re.search(rf"(?:^|;\s*){OPT_OUT_COOKIE}=1(?:;|$)", cookies) else None
+    return Reason.OPTED_OUT if has_opted_out(visit.headers) else None
 
 
 def drop_gpc(visit: Visit) -> Reason | None:
@@ -96,6 +96,11 @@ DROPS: tuple[Callable[[Visit], Reason | None], ...] = (
     drop_bot,
     drop_excluded_network,
 )
+
+
+def has_opted_out(headers: Mapping[str, str]) -> bool:
+    """Whether the request carries that cookie."""
+    return bool(_OPT_OUT.search(headers.get("cookie", "")))
 
 
 @lru_cache(maxsize=65_536)
