@@ -22,7 +22,8 @@ from app import __version__, history
 from app.attribution import endpoints as models
 from app.body_limit import BodyLimit
 from app.collect import endpoints as events
-from app.collect import links, opt_out, quarantine, snippet
+from app.collect import form_endpoints as forms
+from app.collect import links, opt_out, pixel, quarantine, snippet
 from app.collect.daily import DailyVisitors
 from app.crm import endpoints as webhooks
 from app.crm.calls import Calls
@@ -115,7 +116,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    collecting = (events, links, opt_out, snippet, webhooks)
+    collecting = (events, forms, links, opt_out, pixel, snippet, webhooks)
     ours = (administration, segments, models, notices, identity, privacy)
     read = (reports, journey_reports, opportunities, stage_reports, reconciliation, experiments, doctor)
     for door in (*collecting, *ours, *read):

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     DNT = "dnt"
     BOT = "bot"
     EXCLUDED_NETWORK = "excluded_network"
+    HONEYPOT = "honeypot"
 
 
 class Visit(NamedTuple):

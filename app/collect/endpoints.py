@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
@@ -60,10 +60,21 @@ async def collect(request: Request) -> Response:
         return _answer([], [], {**CORS, "Closedloop-Dropped": reason.value})
     named = [*(event.visitor_id for _, event in body.events), *(None for _ in body.refusals)]
     daily = await visitor_of_day(request.app.state.daily_visitors, site, visit, named, received_at)
-    return await _store(request, headers, body, Sender(site, caller.is_secret, received_at, body.sent_at, daily_visitor=daily))
+    stored = await store(request, body, Sender(site, caller.is_secret, received_at, body.sent_at, daily_visitor=daily))
+    cookie = None if caller.is_secret else visitor_cookie(site.settings, headers, own_host(request, headers), stored.rows)
+    return _answer(stored.outcomes, stored.refusals, {**CORS, "Set-Cookie": cookie} if cookie else CORS)
 
 
-async def _store(request: Request, headers: dict[str, str], body: Body, sender: Sender) -> Response:
+class Stored(NamedTuple):
+    """What became of the events of a body."""
+
+    outcomes: list[Outcome]
+    refusals: list[Refusal]
+    rows: list[dict[str, Any]]
+
+
+async def store(request: Request, body: Body, sender: Sender) -> Stored:
+    """Write the events of a body to the log, and to the quarantine what cannot be taken. Returns after COMMIT."""
     facts: list[tuple[int, Fact]] = []
     refusals = list(body.refusals)
     for index, event in body.events:
@@ -74,10 +85,7 @@ async def _store(request: Request, headers: dict[str, str], body: Body, sender: 
     quarantined = [_quarantined(body, sender, refusal.index, refusal.reason) for refusal in refusals]
     outcomes = await request.app.state.log.append([fact for _, fact in facts], quarantined=quarantined)
     refusals += [Refusal(index, each.reason) for (index, _), each in zip(facts, outcomes, strict=True) if isinstance(each, Refused)]
-    cookie = None
-    if not sender.is_trusted:
-        cookie = visitor_cookie(sender.site.settings, headers, own_host(request, headers), (fact.row for _, fact in facts))
-    return _answer(outcomes, refusals, {**CORS, "Set-Cookie": cookie} if cookie else CORS)
+    return Stored(outcomes, refusals, [fact.row for _, fact in facts])
 
 
 def _answer(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], headers: dict[str, str]) -> Response:

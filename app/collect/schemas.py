@@ -99,6 +99,12 @@ class Body(NamedTuple):
     """The event of an index, as it was sent."""
 
 
+def body_of_one(raw: dict[str, Any], limits: Limits) -> Body:
+    """The body of one event that a door has made itself."""
+    read = read_event(0, raw, limits)
+    return Body([], [read], None, None, lambda _: raw) if isinstance(read, Refusal) else Body([(0, read)], [], None, None, lambda _: raw)
+
+
 class Limits(NamedTuple):
     """What is too much; sizes in bytes after decompression."""
 
@@ -190,7 +196,7 @@ def _read_piecemeal(body: bytes, limits: Limits) -> Body:
     sent_at, key = _envelope(parsed)
     events, refusals = [], []
     for index, each in enumerate(raw):
-        read = _read_event(index, each, limits)
+        read = read_event(index, each, limits)
         if isinstance(read, Refusal):
             refusals.append(read)
         else:
@@ -198,7 +204,8 @@ def _read_piecemeal(body: bytes, limits: Limits) -> Body:
     return Body(events, refusals, sent_at, key, raw.__getitem__)
 
 
-def _read_event(index: int, raw: Any, limits: Limits) -> Event | Refusal:
+def read_event(index: int, raw: Any, limits: Limits) -> Event | Refusal:
+    """One event of parsed JSON."""
     try:
         text = json.dumps(raw)
         if len(text) > limits.event_bytes and len(json.dumps(raw, ensure_ascii=False)) > limits.event_bytes:

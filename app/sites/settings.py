@@ -327,6 +327,9 @@ class SiteSettings(BaseModel):
     server_cookie: bool = Field(
         True, description="Whether the collector renews the visitor's cookie, which Safari keeps for seven days only if a script set it."
     )
+    form_fields: Parameters = Field(
+        [], description="Fields that a form without scripts may send besides `email`, `phone` and `user_id`; kept as `properties`."
+    )
     stripped_parameters: Parameters = Field(
         [], description="Parameters of addresses that are taken out before anything is stored, besides the shipped list (email, phone, token, …)."
     )
