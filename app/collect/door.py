@@ -33,16 +33,26 @@ def readable_by_pages(handler: Callable[[Request], Awaitable[Response]]) -> Call
 
     @wraps(handler)
     async def handle(request: Request) -> Response:
+        readable = _readable_by(request.headers.get("origin"))
         try:
-            return await handler(request)
+            answer = await handler(request)
         except Problem as problem:
-            problem.headers |= CORS
+            problem.headers |= readable
             raise
         except HTTPException as too_large:
-            too_large.headers = {**(too_large.headers or {}), **CORS}
+            too_large.headers = {**(too_large.headers or {}), **readable}
             raise
+        answer.headers.update(readable)
+        return answer
 
     return handle
+
+
+@lru_cache(maxsize=1_024)
+def _readable_by(origin: str | None) -> dict[str, str]:
+    """The headers for a page of that origin. It sends cookies along, so that it may keep the one of the answer; an answer to
+    such a request is readable only for who is named, and tells nothing that is not the browser's own."""
+    return {**CORS, "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"} if origin else CORS
 
 
 def headers_of(request: Request) -> dict[str, str]:
