@@ -24,7 +24,7 @@ $(shell rm -f .venv/made-for)
 endif
 endif
 
-.PHONY: help demo test test-long faults sdks bench lint docs lock clean
+.PHONY: help demo test test-long faults sdks bench lint docs scripts lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ lint: .venv/ready-for-development ## check style, types and which package import
 
 docs: .venv/ready ## write what is generated under docs/
 	@$(RUN) app.dictionary
+
+scripts: .venv/ready-for-development ## make the scripts of web pages small (app/collect/*.min.js)
+	@$(RUN) app.collect.minified
 
 lock: .venv/ready-for-development ## write the lock files from pyproject.toml (UPGRADE=1: with the newest versions)
 	$(COMPILE) --output-file requirements.lock

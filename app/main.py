@@ -24,6 +24,7 @@ from app.body_limit import BodyLimit
 from app.collect import endpoints as events
 from app.collect import form_endpoints as forms
 from app.collect import links, opt_out, pixel, quarantine, snippet
+from app.collect.alias import alias_router
 from app.collect.daily import DailyVisitors
 from app.crm import endpoints as webhooks
 from app.crm.calls import Calls
@@ -116,11 +117,13 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    collecting = (events, forms, links, opt_out, pixel, snippet, webhooks)
+    collecting = (events, forms, links, opt_out, pixel, webhooks)
     ours = (administration, segments, models, notices, identity, privacy)
     read = (reports, journey_reports, opportunities, stage_reports, reconciliation, experiments, doctor)
     for door in (*collecting, *ours, *read):
         app.include_router(door.router)
+    app.include_router(snippet.scripts_router(settings))
+    app.include_router(alias_router(settings))
     app.add_api_route("/", _front_page, include_in_schema=False)
     _add_error_handlers(app)
     return app

@@ -7,6 +7,8 @@ from functools import lru_cache
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_PATH = r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+"
+
 
 class Settings(BaseSettings):
     """Every setting of the process. What differs from site to site is in `app.sites.settings.SiteSettings`."""
@@ -22,6 +24,16 @@ class Settings(BaseSettings):
     write_key: str | None = Field(None, min_length=8, description="Public write key of the site `default`, made at first start.")
     secret_key: SecretStr | None = Field(None, min_length=16, description="Secret key of the site `default`, with every scope, made at first start.")
     public_url: str | None = Field(None, description="The address that others call, if a proxy stands before the service: `https://loop.example.com`.")
+    snippet_path: str = Field(
+        "/loop.js",
+        pattern=_PATH + r"\.js$",
+        description="Where the snippet is served too, and beside it its companions (`/js/a.js`: `/js/a-links.js`): for lists that block it by name.",
+    )
+    collect_path: str = Field(
+        "/v1/events",
+        pattern=_PATH + "$",
+        description="Where pages may send their events too, for the same reason: `data-to` in the tag, as `closedloop snippet` prints it.",
+    )
     allow_private_addresses: bool = Field(False, description="Let the service call private addresses (a CRM in the same network).")
     poll_minutes: float = Field(10, gt=0, le=10_080, description="Minutes between two rounds in which a CRM is asked what changed, for connections with an API token.")
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")

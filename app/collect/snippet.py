@@ -1,23 +1,32 @@
-"""The snippet that web pages load: `snippet.js`, made small once and served from memory."""
+"""The scripts that web pages load, served from memory: `/loop.js`, and those that stand beside it.
+
+What is served is the file `*.min.js`, made from the source beside it by `make scripts`, and not anew at each start: so
+the bytes are the same everywhere, and with them the hash by which a page makes sure of them (`integrity`).
+"""
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 
-import rjsmin
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-router = APIRouter(tags=["collect"])
+from app.settings import Settings
+
+SCRIPTS = {"": "The snippet.", "-links": "Carries a visitor to the site's other domains. It stands before the snippet."}
+"""Each script by what its name has after that of the snippet: `-links` is `/loop-links.js`, made from `loop_links.js`."""
+
+DEFAULT_PATH = "/loop.js"
 
 _HEADERS = {
     # An hour: what a release changes is everywhere the same day, and a reader of several pages loads it once.
     "Cache-Control": "public, max-age=3600, stale-while-revalidate=86400",
-    # Any page may load it, also one that demands consent to that (`crossorigin`, `Cross-Origin-Embedder-Policy`).
+    # Any page may load it, also one that makes sure of its hash (`integrity` needs that), or demands consent to being loaded.
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Vary": "Accept-Encoding",
@@ -26,32 +35,51 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
-class Snippet:
-    """The script in the forms in which it is sent."""
+class Script:
+    """A script in the forms in which it is sent."""
 
     plain: bytes
     gzipped: bytes
     etag: str
+    integrity: str
+    """What stands in a tag's `integrity`."""
 
 
-@lru_cache(maxsize=1)
-def snippet() -> Snippet:
-    """The script without comments and white space."""
-    source = files("app.collect").joinpath("snippet.js").read_text(encoding="utf-8")
-    plain = str(rjsmin.jsmin(source)).encode()
-    return Snippet(plain, gzip.compress(plain, 9, mtime=0), f'W/"{hashlib.sha256(plain).hexdigest()[:16]}"')
+@lru_cache
+def script(suffix: str = "") -> Script:
+    """A script of `SCRIPTS`."""
+    plain = files("app.collect").joinpath(f"loop{suffix.replace('-', '_')}.min.js").read_bytes()
+    integrity = f"sha384-{base64.b64encode(hashlib.sha384(plain).digest()).decode()}"
+    return Script(plain, gzip.compress(plain, 9, mtime=0), f'W/"{hashlib.sha256(plain).hexdigest()[:16]}"', integrity)
 
 
-@router.get(
-    "/loop.js", response_class=Response, responses={200: {"content": {"text/javascript": {}}, "description": "The script."}}
-)
-async def loop_js(request: Request) -> Response:
-    """Load the snippet: `<script defer src="https://…/loop.js" data-key="WRITE_KEY"></script>`."""
-    script = snippet()
-    headers = {**_HEADERS, "ETag": script.etag}
-    if script.etag in request.headers.get("if-none-match", ""):
+def path_of(suffix: str, snippet_path: str) -> str:
+    """Where a script is served, beside the snippet: `-links` and `/js/a.js` give `/js/a-links.js`."""
+    return f"{snippet_path.removesuffix('.js')}{suffix}.js"
+
+
+def scripts_router(settings: Settings) -> APIRouter:
+    """Each script under its own name, and under that of `CLOSEDLOOP_SNIPPET_PATH`."""
+    router = APIRouter(tags=["collect"])
+    for suffix, summary in SCRIPTS.items():
+        for path in dict.fromkeys((DEFAULT_PATH, settings.snippet_path)):
+            router.add_api_route(
+                path_of(suffix, path),
+                partial(_served, suffix),
+                response_class=Response,
+                responses={200: {"content": {"text/javascript": {}}, "description": summary}},
+                summary=summary,
+                include_in_schema=path == DEFAULT_PATH,
+            )
+    return router
+
+
+async def _served(suffix: str, request: Request) -> Response:
+    found = script(suffix)
+    headers = {**_HEADERS, "ETag": found.etag}
+    if found.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     is_gzip_fine = "gzip" in request.headers.get("accept-encoding", "")
     if is_gzip_fine:
         headers["Content-Encoding"] = "gzip"
-    return Response(script.gzipped if is_gzip_fine else script.plain, headers=headers, media_type="text/javascript")
+    return Response(found.gzipped if is_gzip_fine else found.plain, headers=headers, media_type="text/javascript")
