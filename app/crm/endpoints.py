@@ -41,7 +41,7 @@ _MESSAGE = {
     "properties": {
         "type": {"type": "string", "enum": list(TYPES)},
         "timestamp": {"type": "string", "format": "date-time", "description": "When it happened; absent: when it was sent."},
-        "data": {"type": "object", "description": "A deal, a contact or an activity."},
+        "data": {"type": "object", "description": "A deal, a contact, an activity, or an event."},
     },
     "description": "Of the provider `generic`. The others take what their CRM sends.",
 }

@@ -166,6 +166,31 @@ async def test_an_activity_with_a_contact_alone(database: Database, crm: Crm) ->
     await assert_rows(database, tables.crm_facts, ["type", "deal_id"], [["activity.logged", ""]])
 
 
+async def test_an_event_is_one_of_the_websites(database: Database, crm: Crm, default_site: Site) -> None:
+    [key] = subject_keys(default_site, phone="+4930901820")
+    event = {"type": "phone_call", "phone": "+49 30 901820", "source": "billboard", "medium": "phone_call", "id": "not its own", "occurred_at": "1999-01-01"}
+    assert (await crm.send("event.happened", event, message_id="m1")).json() == ACCEPTED
+    assert (await crm.send("event.happened", event, message_id="m1")).json()["duplicates"] == 1
+    columns = ["visitor_id", "event_id", "type", "occurred_at", "is_trusted", "start_rank"]
+    await assert_rows(database, tables.events, columns, [[f"~{key}", _fact_id("m1"), "phone_call", AT, True, 2]])
+    await assert_rows(database, tables.crm_facts, ["type"], [])
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"type": "deal_closed", "email": "ada@example.com"}, "type: a deal is told by deal.won or deal.lost"),
+        ({"type": "form_submit"}, "visitor_id, or an e-mail, phone or user ID that can be read, is needed"),
+        ({"email": "ada@example.com"}, "type: Field required"),
+        ({"type": "form_submit", "visitor_id": "~p_1"}, "visitor_id may not begin with ~"),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_an_event_that_cannot_be_one_is_set_aside(crm: Crm, event: dict[str, Any], reason: str) -> None:
+    answer = (await crm.send("event.happened", event)).json()
+    assert answer == {"accepted": 0, "duplicates": 0, "rejected": [{"index": 0, "reason": reason}]}
+
+
 async def test_a_message_sent_again_is_a_duplicate(database: Database, crm: Crm) -> None:
     answers = [await crm.send("deal.won", {"id": "d", "amount": amount}, message_id="m1") for amount in (10, 10, 99)]
     assert [answer.json()["duplicates"] for answer in answers] == [0, 1, 1]
