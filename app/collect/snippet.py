@@ -18,7 +18,11 @@ from starlette.responses import Response
 
 from app.settings import Settings
 
-SCRIPTS = {"": "The snippet.", "-links": "Carries a visitor to the site's other domains. It stands before the snippet."}
+SCRIPTS = {
+    "": "The snippet.",
+    "-links": "Carries a visitor to the site's other domains. It stands before the snippet.",
+    "-forms": "Hears of forms, calendars and chats of others. It stands after the snippet.",
+}
 """Each script by what its name has after that of the snippet: `-links` is `/loop-links.js`, made from `loop_links.js`."""
 
 DEFAULT_PATH = "/loop.js"
