@@ -7,6 +7,7 @@ overlap, and do not add up; those of one are at most the report's totals.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -27,9 +28,9 @@ from sqlalchemy import (
 )
 
 from app import tables
-from app.attribution.joins import bytewise, event_of, label_of, same_conversion, touch_of
+from app.attribution.joins import bytewise, event_of, label_of, same_conversion, touch_of, with_labels
 from app.attribution.journeys import own_minor, summed
-from app.attribution.ledger import sides
+from app.attribution.ledger import is_reached, sides
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
 from app.db import micros
@@ -75,10 +76,9 @@ def with_touch(*of_origin: ColumnElement[bool]) -> Condition:
     """
 
     def condition(question: Question, over: CTE) -> ColumnElement[bool]:
-        touches, labels = question.rows(tables.journey_touches), question.rows(tables.origin_labels)
-        joined = touches.join(tables.origins, label_of(tables.origins, touches.c.origin_id))
-        joined = joined.outerjoin(labels, label_of(labels, touches.c.origin_id))
-        return _has(question, over, joined, *of_origin)
+        touches = question.rows(tables.journey_touches)
+        labelled = with_labels(question, touches, needed=True)
+        return _has(question, over, labelled.join(tables.origins, label_of(tables.origins, touches.c.origin_id)), *of_origin)
 
     return condition
 
@@ -88,7 +88,8 @@ def with_landing(*of_event: ColumnElement[bool]) -> Condition:
 
     def condition(question: Question, over: CTE) -> ColumnElement[bool]:
         touches = question.rows(tables.journey_touches)
-        return _has(question, over, touches.join(tables.events, event_of(touches.c)), *of_event)
+        labelled = with_labels(question, touches, needed=question.exclude_direct)
+        return _has(question, over, labelled.join(tables.events, event_of(touches.c)), *of_event)
 
     return condition
 
@@ -101,7 +102,8 @@ def with_internal_campaign(question: Question, over: CTE) -> ColumnElement[bool]
     journey = question.rows(tables.journey_touches)
     touch = tables.touches.c
     is_same = and_(of_site(tables.touches), touch.visitor_id == journey.c.touch_visitor_id, touch.event_id == journey.c.touch_event_id)
-    joined = journey.join(tables.touches, is_same).join(tables.events, event_of(journey.c))
+    labelled = with_labels(question, journey, needed=question.exclude_direct)
+    joined = labelled.join(tables.touches, is_same).join(tables.events, event_of(journey.c))
     joined = joined.join(tables.origins, label_of(tables.origins, journey.c.origin_id))
     return _has(question, over, joined, is_internal_campaign())
 
@@ -134,9 +136,12 @@ def without_touch(question: Question, over: CTE) -> ColumnElement[bool]:
 
 def touched_too_early(question: Question, over: CTE) -> ColumnElement[bool]:
     """Conversions whose touches all lie before the look-back. Index: the keys of `journeys`, `journey_touches`."""
-    touches = question.rows(tables.journey_touches)
-    in_reach = exists().select_from(touches).where(touch_of(touches, over.c), is_in_reach(question, over.c)).correlate(over)
-    return and_(~without_touch(question, over), ~in_reach)
+    return and_(~without_touch(question, over), ~is_reached(replace(question, exclude_direct=False, touches_until="close"), over))
+
+
+def only_direct(question: Question, over: CTE) -> ColumnElement[bool]:
+    """Conversions of whose touches in reach all are Direct. Index: the keys of `journey_touches` and `origin_labels`."""
+    return and_(is_reached(replace(question, exclude_direct=False), over), ~is_reached(replace(question, exclude_direct=True), over))
 
 
 def without_people(_question: Question, over: CTE) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, or_
 
 from app import tables
-from app.reports.doctor.affected import with_touch
+from app.reports.doctor.affected import only_direct, with_touch
 from app.reports.doctor.findings import (
     EXAMPLES,
     MOST_NAMES,
@@ -18,6 +18,7 @@ from app.reports.doctor.findings import (
     Change,
     Check,
     Finding,
+    NotEnoughData,
     Outcome,
     Reading,
     counted,
@@ -25,10 +26,14 @@ from app.reports.doctor.findings import (
     percent,
     verb,
 )
-from app.touches.channels import folded
-from app.touches.known_sites import CLICK_IDS
+from app.reports.doctor.referrals import CAME_FROM_HOSTS, hosts_shown, touches_by, untagged
+from app.touches.channels import DIRECT_CHANNEL, folded
+from app.touches.known_sites import CLICK_IDS, known_host
 
 _origin = tables.origins.c
+_LEAST_TOUCHES = 100
+_MUCH = 0.7
+"""A share of Direct beyond what is usual."""
 _FIELDS = ("source", "medium", "campaign")
 # Between digits a separator tells 1-1 from 11.
 _SEPARATORS = re.compile(r"(?<!\d)(?:[\s_+-]|%20)+|(?:[\s_+-]|%20)+(?!\d)")
@@ -203,10 +208,46 @@ async def channel_unassigned(reading: Reading) -> Outcome:
     )
 
 
+async def untagged_mail_clicks(reading: Reading) -> Outcome:
+    """Visits out of people's mail programs by links without tags: nobody can tell which mail it was."""
+    mails = [row for row in untagged(reading.arrivals) if (site := known_host(row["referring_host"])) and site.kind == "email"]
+    touches = touches_by(mails, "referring_host")
+    if not touches:
+        return None
+    return Finding(
+        "advice",
+        f"{counted(touches.total(), 'visit')} came from mail programs by links without tags: "
+        f"{listed([host for host, _ in touches.most_common()])}.",
+        Change(
+            "Give the links in your mails `utm_source`, `utm_medium=email` and `utm_campaign`; most newsletter programs do it by a switch."
+        ),
+        await reading.affected(with_touch(CAME_FROM_HOSTS), {"hosts": list(touches)[:MOST_NAMES]}),
+        hosts_shown(touches),
+    )
+
+
+async def much_direct(reading: Reading) -> Outcome:
+    """Direct visits beyond what is usual: links without tags in mails, apps and documents, or redirects that lose the referrer."""
+    every = sum(row["touches"] for row in reading.arrivals)
+    direct = sum(row["touches"] for row in reading.arrivals if row["channel"] == DIRECT_CHANNEL)
+    if every < _LEAST_TOUCHES:
+        return NotEnoughData(f"Fewer than {_LEAST_TOUCHES} touches in this time.")
+    if direct < _MUCH * every:
+        return None
+    return Finding(
+        "advice",
+        f"{direct:,} of {counted(every, 'touch', 'touches')} ({percent(direct, every)}) are Direct: where they came from is not known.",
+        Change("Tag the links in mails, apps, documents and signatures, and see whether redirects of yours keep the address's parameters."),
+        await reading.affected(only_direct),
+    )
+
+
 CHECKS: Sequence[Check] = (
     Check("untagged_paid_clicks", "Clicks on ads that name no campaign", untagged_paid_clicks),
     Check("names_differ_in_spelling", "Names that are split by hyphens, underscores or spaces", names_differ_in_spelling),
     Check("names_differ_in_case", "Names that differ in case only", names_differ_in_case),
     Check("tags_without_source", "Tagged links that name no source", tags_without_source),
+    Check("untagged_mail_clicks", "Visits from mail programs by links without tags", untagged_mail_clicks),
+    Check("much_direct", "The share of Direct", much_direct),
     Check("channel_unassigned", "Tags that no channel rule knows", channel_unassigned),
 )

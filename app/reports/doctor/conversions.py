@@ -20,6 +20,7 @@ from app.reports.doctor.affected import (
     without_touch,
 )
 from app.reports.doctor.findings import (
+    EXAMPLES,
     Affected,
     Change,
     Check,
@@ -29,10 +30,11 @@ from app.reports.doctor.findings import (
     Reading,
     Severity,
     counted,
+    listed,
     percent,
     verb,
 )
-from app.reports.doctor.queries import details_of_deals
+from app.reports.doctor.queries import details_of_deals, kinds_counted
 from app.reports.figures import as_text
 
 _WITHOUT_TOUCH = ("no_contact", "before_tracking_began", "no_touch")
@@ -225,6 +227,25 @@ async def amounts_unconverted(reading: Reading) -> Outcome:
     )
 
 
+async def goals_never_reached(reading: Reading) -> Outcome:
+    """Goals of the site's own that nobody reached: perhaps the page was moved, or the event is called otherwise."""
+    goals = [goal.name for goal in reading.site.settings.goals]
+    if not goals:
+        return NotEnoughData("The site has no goals of its own.")
+    reached = {row["kind"] for row in await reading.rows(kinds_counted())}
+    if not reached:
+        return _NOTHING
+    missed = [name for name in goals if name not in reached]
+    if not missed:
+        return None
+    return Finding(
+        "warning",
+        f"Nobody reached {counted(len(missed), 'goal')} of the site's own: {listed(missed)}.",
+        Change("See whether the goal's `event` and `path` are what the pages send; `closedloop sites show` shows them."),
+        examples=[{"goal": name} for name in missed[:EXAMPLES]],
+    )
+
+
 async def _deals(reading: Reading, affected: Affected) -> list[dict[str, Any]]:
     """The first few of the deals concerned, as the CRM calls them."""
     if reading.question.kind not in _DEALS or not affected.such_as:
@@ -240,6 +261,7 @@ CHECKS: Sequence[Check] = (
     Check("won_without_contacts", "Deals that name nobody", won_without_contacts),
     Check("people_never_seen", "Conversions of whose people no browser is known", people_never_seen),
     Check("lookback_too_short", "Conversions whose touches are all older than the look-back", lookback_too_short),
+    Check("goals_never_reached", "Goals that nobody reached", goals_never_reached),
     Check("closed_in_future", "Won deals with a close date after today", closed_in_future),
     Check("closed_before_creation", "Won deals that were closed before they were created", closed_before_creation),
     Check("deals_without_amount", "Deals without an amount", deals_without_amount),

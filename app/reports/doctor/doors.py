@@ -36,6 +36,7 @@ from app.reports.doctor.queries import (
 )
 from app.reports.figures import as_rfc3339
 from app.reports.status import failures
+from app.sites.connections import load_connections
 from app.tables import from_micros
 
 _OFTEN = 0.2
@@ -45,7 +46,6 @@ _LEAST_FACTS = 28
 _LEAST_REQUESTS = 100
 _MANY_QUARANTINED = 10
 _LONGEST_REASON = 200
-_AT_THE_DOOR = ("bot", "gpc", "dnt", "opted_out", "excluded_network", "prefetch")
 
 
 # ---------------------------------------------------------------- forms and the CRM
@@ -123,6 +123,28 @@ def _of_site(reading: Reading) -> str:
     return "" if reading.site.site_id == "default" else f" --site {shlex.quote(reading.site.site_id)}"
 
 
+async def crm_never_heard(reading: Reading) -> Outcome:
+    """Connections that have told nothing since they were made, a day ago or more."""
+    connections = await load_connections(reading.connection, reading.site.site_id)
+    if not connections:
+        return NotEnoughData("The site has no connection.")
+    heard = {row["connection_id"] for row in await reading.rows(facts_by_connection())}
+    a_day_ago = from_micros(reading.now) - timedelta(days=1)
+    mute = [each for each in connections if each.connection_id not in heard and each.created_at <= a_day_ago]
+    if not mute:
+        return None
+    return Finding(
+        "warning",
+        f"{counted(len(mute), 'connection')} {verb(len(mute), 'has', 'have')} told nothing since {verb(len(mute), 'it was', 'they were')} "
+        f"made: {listed([each.connection_id for each in mute])}.",
+        Change("Enter the webhook's address in the CRM, or give the connection an API token, so that it is asked what changed."),
+        examples=[
+            {"connection": each.connection_id, "provider": each.fields.provider, "since": as_rfc3339(each.created_at)}
+            for each in mute[:EXAMPLES]
+        ],
+    )
+
+
 async def crm_calls_failing(reading: Reading) -> Outcome:
     """Connections whose API cannot be called: it denies, it is down, or records wait for days."""
     calls = await calls_of_site(reading.connection, reading.site.site_id, from_micros(reading.now))
@@ -176,7 +198,8 @@ async def webhooks_refused(reading: Reading) -> Outcome:
 
 async def much_dropped(reading: Reading) -> Outcome:
     """Requests of which nothing is kept: bots, browsers that object, networks left out."""
-    dropped = Counter({row["reason"]: row["count"] for row in await _drops(reading) if row["reason"] in _AT_THE_DOOR})
+    # What has a colon is of a connection.
+    dropped = Counter({row["reason"]: row["count"] for row in await _drops(reading) if ":" not in row["reason"]})
     pages = sum(row["pages"] for row in reading.hosts)
     whole = dropped.total() + pages
     if whole < _LEAST_REQUESTS:
@@ -185,7 +208,7 @@ async def much_dropped(reading: Reading) -> Outcome:
         return None
     words = ", ".join(f"{reason} {number:,}" for reason, number in dropped.most_common())
     advice = {
-        "gpc": "With `consent: opt_in` these visitors are asked; `honour_gpc` says whether Global Privacy Control is honoured at all.",
+        "gpc": "`honour_gpc` says whether Global Privacy Control is honoured; where it is, no report sees these visitors.",
         "excluded_network": "See whether `excluded_networks` holds a network that is not only the office's: a proxy, a CDN.",
         "dnt": "`honour_dnt` says whether Do Not Track is honoured.",
     }
@@ -264,6 +287,7 @@ CHECKS: Sequence[Check] = (
     Check("forms_send_no_email", "Forms whose e-mail does not arrive", forms_send_no_email),
     Check("leads_not_in_crm", "Leads of forms whom the CRM does not know", leads_not_in_crm),
     Check("crm_silent", "Connections that tell nothing any more", crm_silent),
+    Check("crm_never_heard", "Connections that have never told anything", crm_never_heard),
     Check("crm_calls_failing", "Calls to CRMs that fail", crm_calls_failing),
     Check("webhooks_refused", "Webhooks refused for their signature or their age", webhooks_refused),
     Check("quarantine_growing", "Messages that could not be understood", quarantine_growing),

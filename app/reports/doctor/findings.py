@@ -121,7 +121,9 @@ class Reading:
     arrivals: Sequence[RowMapping] = ()
     """Rows of `arrivals_by_origin`."""
     hosts: Sequence[RowMapping] = ()
-    """Rows of `hosts_with_pages`."""
+    """Rows of `views_of_hosts_and_pages`: the hosts."""
+    regular_pages: Sequence[RowMapping] = ()
+    """Rows of `views_of_hosts_and_pages`: the pages with regular traffic."""
     totals: Mapping[str, Any] = field(default_factory=dict)
     """What counts, credited and not, as the attribution report has it."""
 

@@ -28,7 +28,7 @@ from app.reports.doctor.findings import (
     listed,
     verb,
 )
-from app.reports.doctor.queries import BEFORE_DAYS, RECENT_DAYS, SAME_DAYS, pages_with_traffic
+from app.reports.doctor.queries import BEFORE_DAYS, RECENT_DAYS, SAME_DAYS
 from app.reports.figures import as_rfc3339
 from app.tables import from_micros
 
@@ -37,7 +37,8 @@ _FALSE_ALARMS = 0.01
 """How probable one false alarm may be, over everything that is compared."""
 _LEAST_EXPECTED = math.ceil(-math.log(_FALSE_ALARMS))
 _LEAST_BEFORE = _LEAST_EXPECTED * BEFORE_DAYS // RECENT_DAYS
-_MOST_PAGES = 10_000
+REGULAR = {"least": _LEAST_BEFORE, "least_days": _REGULAR_DAYS, "limit": 10_000}
+"""What makes a page one with regular traffic, and how many of them are looked at: parameters of `views_of_hosts_and_pages`."""
 _event = tables.events.c
 
 
@@ -104,7 +105,7 @@ async def host_silent(reading: Reading) -> Outcome:
 
 async def page_silent(reading: Reading) -> Outcome:
     """Pages that send no events any more, on hosts that do."""
-    regular = await reading.rows(pages_with_traffic(), least=_LEAST_BEFORE, least_days=_REGULAR_DAYS, limit=_MOST_PAGES)
+    regular = reading.regular_pages
     if not regular:
         return NotEnoughData(_too_few("page"))
     alive = {row["host"] for row in reading.hosts if row["recent"]}

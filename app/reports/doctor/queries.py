@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     Select,
@@ -18,9 +19,11 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    null,
     or_,
     select,
     tuple_,
+    union_all,
 )
 
 from app import tables
@@ -145,57 +148,70 @@ def internal_campaigns() -> Select[Any]:
 # ---------------------------------------------------------------- which pages send events
 
 
-def hosts_with_pages() -> Select[Any]:
-    """A row a host whose pages ever sent page views: how many in the interval (`pages`) and `ever`; as of `_windows`; and in the last
-    24 hours (`last_day`), and the same 24 hours one to four weeks earlier (`same_day_1`, …).
+def views_of_hosts_and_pages() -> Select[Any]:
+    """A row a host whose pages ever sent page views (`path` is null), and a row a page with at least `:least` of them in the weeks before
+    the newest days, on at least `:least_days` days: of the latter, those with most, at most `:limit`.
 
-    Reads the site's `events` once.
+    Page views: `ever`, of the interval (`pages`), of the newest days (`recent`), of the weeks before them (`before`, on how many days:
+    `days`), of the last 24 hours (`last_day`), of the same 24 hours one to four weeks earlier (`same_day_1`, …); and the `last_at`.
+
+    Reads the site's `events` once: they are first counted by page and day, and a day is 24 hours back from now.
     """
-    at = micros(_event.occurred_at)
-    begins = [_days_before_now(1 + 7 * weeks) for weeks in range(SAME_DAYS + 1)]
-    days = [_counted_if(and_(at >= start, at < start + DAY)) for start in begins]
-    named = [day.label("last_day" if weeks == 0 else f"same_day_{weeks}") for weeks, day in enumerate(days)]
-    return (
-        select(_event.host, func.count().label("ever"), _counted_if(_in_interval(at)).label("pages"), *_windows(), *named)
-        .where(*_is_page())
-        .group_by(_event.host)
-        .order_by(func.count().desc(), bytewise(_event.host))
-    )
-
-
-def pages_with_traffic() -> Select[Any]:
-    """A row a page (`host`, `path`) with at least `:least` page views in the weeks before the newest days, on at least `:least_days`
-    days, those with most first: at most `:limit`; columns as of `_windows`.
-
-    Reads the site's `events` once.
-    """
-    recent, before, days, last_at = _windows()
-    enough = and_(before.element >= bindparam("least"), days.element >= bindparam("least_days"))
-    return (
-        select(_event.host, _event.path, recent, before, days, last_at)
-        .where(*_is_page(), micros(_event.occurred_at) >= _days_before_now(RECENT_DAYS + BEFORE_DAYS))
-        .group_by(_event.host, _event.path)
-        .having(enough)
-        .order_by(before.element.desc(), bytewise(_event.host), bytewise(_event.path))
+    daily = _daily_views()
+    host, path = daily.c.host, daily.c.path
+    before, days = _views(daily, _is_before(daily)), _days(daily)
+    hosts = select(host, null().label("path"), *_measures(daily)).group_by(host)
+    regular = (
+        select(host, path, *_measures(daily))
+        .group_by(host, path)
+        .having(and_(before >= bindparam("least"), days >= bindparam("least_days")))
+        .order_by(before.desc(), bytewise(host), bytewise(path))
         .limit(bindparam("limit"))
+        .subquery("regular_pages")
     )
+    rows = union_all(hosts, select(regular)).subquery("hosts_and_pages")
+    return select(rows).order_by(rows.c.ever.desc(), bytewise(rows.c.host), bytewise(rows.c.path))
 
 
-def _is_page() -> list[ColumnElement[bool]]:
-    return [of_site(tables.events), _event.is_web.is_(True), _event.start_rank == 2, _event.host != ""]
-
-
-def _windows() -> tuple[Any, ...]:
-    """Page views of the newest days (`recent`) and of the weeks before them (`before`, on how many UTC days: `days`); the `last_at`."""
-    at = micros(_event.occurred_at)
-    is_recent = at >= _days_before_now(RECENT_DAYS)
-    is_before = and_(at < _days_before_now(RECENT_DAYS), at >= _days_before_now(RECENT_DAYS + BEFORE_DAYS))
-    return (
-        _counted_if(is_recent).label("recent"),
-        _counted_if(is_before).label("before"),
-        func.count(case((is_before, at // DAY)).distinct()).label("days"),
-        func.max(at).label("last_at"),
+def _daily_views() -> CTE:
+    """A row a page and day, counted back from now (0: the last 24 hours; the last number: all that is older)."""
+    at, now = micros(_event.occurred_at), bindparam("now", type_=BigInteger)
+    oldest = RECENT_DAYS + BEFORE_DAYS
+    days_ago = case((at >= _days_before_now(oldest), (now - at) // DAY), else_=oldest)
+    viewed = (
+        select(_event.host, _event.path, at.label("at"), days_ago.label("days_ago"), case((_in_interval(at), 1), else_=0).label("is_asked"))
+        .where(of_site(tables.events), _event.is_web.is_(True), _event.start_rank == 2, _event.host != "")
+        .subquery("views")
     )
+    keys = (viewed.c.host, viewed.c.path, viewed.c.days_ago)
+    counts = (func.count().label("views"), func.sum(viewed.c.is_asked).label("pages"), func.max(viewed.c.at).label("last_at"))
+    return select(*keys, *counts).group_by(*keys).cte("daily_views")
+
+
+def _measures(daily: CTE) -> list[ColumnElement[Any]]:
+    same_days = [_views(daily, daily.c.days_ago == 7 * weeks).label(f"same_day_{weeks}") for weeks in range(1, SAME_DAYS + 1)]
+    return [
+        cast(func.sum(daily.c.views), BigInteger).label("ever"),
+        cast(func.sum(daily.c.pages), BigInteger).label("pages"),
+        _views(daily, daily.c.days_ago < RECENT_DAYS).label("recent"),
+        _views(daily, _is_before(daily)).label("before"),
+        _days(daily).label("days"),
+        func.max(daily.c.last_at).label("last_at"),
+        _views(daily, daily.c.days_ago == 0).label("last_day"),
+        *same_days,
+    ]
+
+
+def _is_before(daily: CTE) -> ColumnElement[bool]:
+    return and_(daily.c.days_ago >= RECENT_DAYS, daily.c.days_ago < RECENT_DAYS + BEFORE_DAYS)
+
+
+def _views(daily: CTE, condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return cast(func.sum(case((condition, daily.c.views), else_=0)), BigInteger)
+
+
+def _days(daily: CTE) -> ColumnElement[int]:
+    return func.count(case((_is_before(daily), daily.c.days_ago)).distinct())
 
 
 # ---------------------------------------------------------------- forms and the CRM
@@ -318,3 +334,9 @@ def details_of_deals() -> Select[Any]:
     deal = tables.deals.c
     columns = (deal.space, deal.deal_id, deal.name, deal.closed_on, deal.owner, deal.url)
     return select(*columns).where(of_site(tables.deals), tuple_(deal.space, deal.deal_id).in_(bindparam("keys", expanding=True)))
+
+
+def kinds_counted() -> Select[Any]:
+    """A row a kind of conversion of which something counts in the interval. Index: `ix_ledger_entries__counted`."""
+    entry = tables.ledger_entries.c
+    return select(entry.kind).where(of_site(tables.ledger_entries), _in_interval(entry.counted_at), entry.counts == 1).distinct()

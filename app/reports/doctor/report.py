@@ -14,7 +14,7 @@ from app import ids
 from app.attribution.ledger import ledger_by_reason
 from app.reports.doctor import campaigns, conversions, doors, pages, sources
 from app.reports.doctor.findings import SEVERITIES, Check, Finding, NotEnoughData, Outcome, Reading
-from app.reports.doctor.queries import arrivals_by_origin, hosts_with_pages
+from app.reports.doctor.queries import arrivals_by_origin, views_of_hosts_and_pages
 from app.reports.figures import Figures, as_csv, as_text
 from app.reports.freshness import freshness
 from app.reports.heading import heading
@@ -63,6 +63,7 @@ async def _reading(connection: AsyncConnection, site: Site, filters: DoctorFilte
     money = MONEY_OF_KIND.get(filters.conversion)
     values = {**question.parameters, "now": to_micros(now)}
     ledger = (await connection.execute(ledger_by_reason(question), values)).mappings().all()
+    viewed = (await connection.execute(views_of_hosts_and_pages(), {**values, **pages.REGULAR})).mappings().all()
     today: date = now.astimezone(zone).date()
     return Reading(
         connection,
@@ -73,7 +74,8 @@ async def _reading(connection: AsyncConnection, site: Site, filters: DoctorFilte
         today,
         to_micros(first_instant(today + timedelta(days=1), zone)),
         arrivals=(await connection.execute(arrivals_by_origin(), values)).mappings().all(),
-        hosts=(await connection.execute(hosts_with_pages(), values)).mappings().all(),
+        hosts=[row for row in viewed if row["path"] is None],
+        regular_pages=[row for row in viewed if row["path"] is not None],
         totals=totals(ledger, money, site.settings.currency),
     )
 

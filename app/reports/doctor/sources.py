@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, bindparam, or_
+from sqlalchemy import RowMapping, bindparam, or_
 
 from app import tables
 from app.collect.origins import registrable_domain
@@ -26,7 +26,8 @@ from app.reports.doctor.findings import (
     listed,
     verb,
 )
-from app.reports.doctor.queries import internal_campaigns, is_untagged, returns_from_hosts
+from app.reports.doctor.queries import internal_campaigns, returns_from_hosts
+from app.reports.doctor.referrals import CAME_FROM_HOSTS, from_hosts, hosts_shown, touches_by, untagged
 from app.sites.settings import fold, normal_host
 from app.touches.known_sites import known_host
 
@@ -74,31 +75,6 @@ class OwnHosts:
         return {name for name in names if len(name) >= _SHORTEST_NAME and name not in _EVERYDAY}
 
 
-def _untagged(rows: Iterable[RowMapping]) -> Iterator[RowMapping]:
-    """Rows of `arrivals_by_origin` that say no more than their referrer."""
-    for row in rows:
-        if row["referring_host"] and not (row["source"] or row["medium"] or row["campaign"] or row["click_id_kind"]):
-            yield row
-
-
-def _touches_by(rows: Iterable[RowMapping], column: str) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for row in rows:
-        found[row[column]] += row["touches"]
-    return found
-
-
-def _hosts_shown(touches: Counter[str], **more: object) -> list[dict[str, object]]:
-    return [{"host": host, "touches": number, **more} for host, number in touches.most_common(EXAMPLES)]
-
-
-def _from_hosts(hosts: Iterable[str]) -> dict[str, list[str]]:
-    return {"hosts": list(hosts)[:MOST_NAMES]}
-
-
-_came_from = and_(is_untagged(), _origin.referring_host.in_(bindparam("hosts", expanding=True)))
-
-
 def _with_hosts(reading: Reading, hosts: Iterable[str]) -> dict[str, Any]:
     """The settings with these hosts too among the site's own."""
     return {"hosts": _added(reading.site.settings.hosts, hosts)}
@@ -122,24 +98,27 @@ def _is_host(text: str) -> bool:
 async def own_host_as_source(reading: Reading) -> Outcome:
     """Referrals from the site's own pages, or a source that names one of them."""
     own = OwnHosts(reading)
-    referrals = [row for row in _untagged(reading.arrivals) if not own.is_listed(row["referring_host"])]
-    by_host = _touches_by((row for row in referrals if registrable_domain(row["referring_host"]) in own.domains), "referring_host")
+    referrals = [row for row in untagged(reading.arrivals) if not own.is_listed(row["referring_host"])]
+    by_host = touches_by((row for row in referrals if registrable_domain(row["referring_host"]) in own.domains), "referring_host")
     named = [row for row in reading.arrivals if row["source"] and registrable_domain(_as_host(row["source"])) in own.domains]
-    by_source = _touches_by(named, "source")
+    by_source = touches_by(named, "source")
     touches = by_host + by_source
     if not touches:
         return None
     to_add = list(dict.fromkeys(registrable_domain(host) for host in by_host))
-    came = or_(_came_from, _origin.source.in_(bindparam("sources", expanding=True)))
-    advice = "List every host of yours in `hosts`: then who goes from one to another goes on with one journey, and begins no new one."
+    came = or_(CAME_FROM_HOSTS, _origin.source.in_(bindparam("sources", expanding=True)))
+    advice = (
+        "List every host of yours in `hosts`, and, as no cookie goes from one domain to another, name the others in `data-domains` of the "
+        "snippet's tag: then who goes from one to another goes on with one journey."
+    )
     if by_source:
         advice += " Take `utm_source` with your own name out of the links on your pages."
     return Finding(
         "error",
         f"The site's own pages stand as the source of {counted(touches.total(), 'visit')}: {listed(_names(touches))}.",
         Change(advice, _with_hosts(reading, to_add) if to_add else None),
-        await reading.affected(with_touch(came), {**_from_hosts(by_host), "sources": list(by_source)[:MOST_NAMES]}),
-        _hosts_shown(touches),
+        await reading.affected(with_touch(came), {**from_hosts(by_host), "sources": list(by_source)[:MOST_NAMES]}),
+        hosts_shown(touches),
     )
 
 
@@ -156,9 +135,9 @@ async def lookalike_host_as_source(reading: Reading) -> Outcome:
     own = OwnHosts(reading)
     if not own.names:
         return NotEnoughData("No host of the site is known that has a name of its own.")
-    others = (row for row in _untagged(reading.arrivals) if registrable_domain(row["referring_host"]) not in own.domains)
+    others = (row for row in untagged(reading.arrivals) if registrable_domain(row["referring_host"]) not in own.domains)
     alike = (row for row in others if known_host(row["referring_host"]) is None and _is_called(row["referring_host"], own.names))
-    touches = _touches_by(alike, "referring_host")
+    touches = touches_by(alike, "referring_host")
     if not touches:
         return None
     advice = "If these are yours, list them in `hosts`, and put the snippet on their pages; if they are not, all is well."
@@ -168,8 +147,8 @@ async def lookalike_host_as_source(reading: Reading) -> Outcome:
         f"{counted(touches.total(), 'visit')}: "
         f"{listed(_names(touches))}.",
         Change(advice, _with_hosts(reading, touches)),
-        await reading.affected(with_touch(_came_from), _from_hosts(touches)),
-        _hosts_shown(touches),
+        await reading.affected(with_touch(CAME_FROM_HOSTS), from_hosts(touches)),
+        hosts_shown(touches),
     )
 
 
@@ -184,7 +163,7 @@ async def page_host_not_listed(reading: Reading) -> Outcome:
         return NotEnoughData("The site lists no `hosts` to compare with.")
     if not own.sending:
         return NotEnoughData("No page has sent events in this time.")
-    self_referring = {registrable_domain(row["referring_host"]) for row in _untagged(reading.arrivals)}
+    self_referring = {registrable_domain(row["referring_host"]) for row in untagged(reading.arrivals)}
     pages = Counter({row["host"]: row["pages"] for row in reading.hosts if row["pages"]})
     unknown = Counter({
         host: number
@@ -200,7 +179,7 @@ async def page_host_not_listed(reading: Reading) -> Outcome:
         "warning",
         f"{counted(unknown.total(), 'page view')} came from {counted(len(hosts), 'host')} that `hosts` does not list: {listed(hosts)}.",
         Change("Leave test systems and copies of the site out (as below), or add to `hosts` what is yours.", excluded),
-        await reading.affected(with_landing(of_hosts), _from_hosts(hosts)),
+        await reading.affected(with_landing(of_hosts), from_hosts(hosts)),
         [{"host": host, "page_views": number} for host, number in unknown.most_common(EXAMPLES)],
     )
 
@@ -253,13 +232,13 @@ async def campaign_on_internal_links(reading: Reading) -> Outcome:
 async def gateway_as_source(reading: Reading) -> Outcome:
     """Referrals from payment gateways and sign-in pages beyond the shipped list, by what they are called or by what they do."""
     own = OwnHosts(reading)
-    touches = _touches_by((row for row in _untagged(reading.arrivals) if _may_be_passed(row["referring_host"], own)), "referring_host")
+    touches = touches_by((row for row in untagged(reading.arrivals) if _may_be_passed(row["referring_host"], own)), "referring_host")
     if not touches:
         return None
     returns = await reading.rows(
         returns_from_hosts(),
         session_gap=reading.site.settings.session_gap_minutes * _MINUTE,
-        **_from_hosts(touches),
+        **from_hosts(touches),
     )
     behaves = {row["referring_host"]: row for row in returns}
     because = {host: reason for host in touches if (reason := _why_passed(host, behaves.get(host)))}
@@ -274,7 +253,7 @@ async def gateway_as_source(reading: Reading) -> Outcome:
             "Add them to `ignored_hosts`: who comes back from one goes on with the journey that led there.",
             {"ignored_hosts": _added(reading.site.settings.ignored_hosts, found)},
         ),
-        await reading.affected(with_touch(_came_from), _from_hosts(found)),
+        await reading.affected(with_touch(CAME_FROM_HOSTS), from_hosts(found)),
         [{"host": host, "touches": number, "because": because[host]} for host, number in found.most_common(EXAMPLES)],
     )
 

@@ -72,6 +72,7 @@ CAST: dict[str, Facts] = {
         *seen("score", page("?utm_source=news&utm_medium=email&utm_campaign=autumn_sale")), *won("score", 1_024),
     ],
     "no source": [*seen("lonely", page("?utm_campaign=lonely")), *won("lonely", 2_048)],
+    "mail without tags": [*seen("mail", page(referrer="https://mail.yahoo.com/")), *won("mail", 1_048_576)],
     "no rule": [*seen("odd", page("?utm_source=foo&utm_medium=bar&utm_campaign=baz")), *won("odd", 4_096)],
     "nobody": won("nobody", 8_192, contacts=[]),
     "never seen": won("unseen", 16_384),
@@ -96,7 +97,8 @@ CAST: dict[str, Facts] = {
 
 async def play(client: httpx.AsyncClient, database: Database) -> None:
     """Tell the whole cast to the service, and let happen what no sender can tell."""
-    assert (await client.patch("/v1/sites/default", json={"hosts": ["acme.example"]}, headers=ADMIN)).is_success
+    settings = {"hosts": ["acme.example"], "goals": [{"name": "moved", "path": "/was-here"}, {"name": "prices", "path": "/prices"}]}
+    assert (await client.patch("/v1/sites/default", json=settings, headers=ADMIN)).is_success
     assert (await client.post("/v1/connections", json={"id": "crm"}, headers=ADMIN)).status_code == 201
     await run_until_idle(database)
     await tell(client, database, *(fact for facts in CAST.values() for fact in facts))

@@ -17,6 +17,7 @@ from app.demo.world import cast
 from app.pipeline import run_until_idle
 from app.reports.doctor.report import CHECKS, DoctorFilters, as_table, doctor
 from app.sites.site import load_site
+from app.touches.queries import EMPTY_ORIGIN
 from tests.crm.messages import ADMIN
 from tests.demo.test_world import KEYS
 from tests.facts import put
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.anyio
 PATH = "/v1/reports/doctor"
 
 FOUND: dict[str, tuple[str, int | None, str | None]] = {
+    "untagged_mail_clicks": ("advice", 1, "1048576.00"),
     "host_silent": ("error", 1, "524288.00"),
     "page_silent": ("warning", 1, "262144.00"),
     "closed_before_creation": ("warning", 1, "131072.00"),
@@ -53,6 +55,7 @@ FOUND: dict[str, tuple[str, int | None, str | None]] = {
     "crm_silent": ("error", None, None),
     "webhooks_refused": ("error", None, None),
     "forms_send_no_email": ("warning", None, None),
+    "goals_never_reached": ("warning", None, None),
     "leads_not_in_crm": ("warning", None, None),
     "quarantine_growing": ("warning", None, None),
     "shared_keys": ("warning", None, None),
@@ -80,6 +83,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "names_differ_in_spelling": [{"field": "campaign", "spellings": ["autumn-sale", "autumn_sale"], "touches": 3}],
     "tags_without_source": [{"medium": "", "campaign": "lonely", "touches": 1}],
     "channel_unassigned": [{"source": "foo", "medium": "bar", "touches": 1}],
+    "untagged_mail_clicks": [{"host": "mail.yahoo.com", "touches": 1}],
+    "goals_never_reached": [{"goal": "moved"}],
     "host_silent": [{"host": "old.acme.example", "views_in_28_days": 28, "expected": 7.0, "last_at": "2026-03-24T11:00:00Z"}],
     "page_silent": [
         {"host": "acme.example", "path": "/old<b>", "views_in_28_days": 28, "expected": 7.0, "last_at": "2026-03-24T11:00:00Z"}
@@ -91,7 +96,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "closed_in_future": [{"deal_id": "future", "name": None, "closed_on": "2026-05-01", "owner": None, "url": None}],
     "amounts_unconverted": [{"currency": "EUR", "revenue": "100.00"}],
     "forms_send_no_email": [{"name": "=demo", "submissions": 6, "without_email": 5}],
-    "leads_not_in_crm": [{"leads": 34, "in_crm": 19, "missing": 15}],
+    "leads_not_in_crm": [{"leads": 35, "in_crm": 20, "missing": 15}],
     "webhooks_refused": [{"connection": "crm", "refused": 3, "last_on": "2026-03-20"}],
     "quarantine_growing": [{"door": "events", "reason": "<b>no</b> type", "recent": 12, "before": 1}],
     "much_dropped": [{"reason": "bot", "requests": 700}, {"reason": "gpc", "requests": 300}],
@@ -123,7 +128,7 @@ async def test_everything_that_went_wrong_is_found_once(client: httpx.AsyncClien
     found = by_code(answer)
     assert list(found) == list(FOUND)
     assert {code: found[code]["examples"] for code in EXAMPLES} == EXAMPLES
-    assert states(answer) == {check.code: "found" if check.code in FOUND else "ok" for check in CHECKS}
+    assert states(answer) == {check.code: "found" if check.code in FOUND else "ok" for check in CHECKS} | {"much_direct": "not_enough_data"}
     assert (answer["from"], answer["to"], answer["conversion"]) == ("2026-01-02", "2026-04-02", "customer")
 
     # The ledger of the attribution report is the same.
@@ -138,13 +143,21 @@ async def test_everything_that_went_wrong_is_found_once(client: httpx.AsyncClien
     explained = await get(client, f"/v1/conversions/{hero}/explain")
     assert explained["conversion"]["deal"]["deal_id"] == "hero"
 
+    # The filters of every report on conversions.
+    tagged = by_code(await examined(database, exclude_direct=True))
+    assert {tagged[code]["affected"]["revenue"] for code in ("campaign_on_internal_links", "own_host_as_source")} == {"16.00", "1.00"}
+    assert "host_silent" not in {code for code, each in tagged.items() if each["affected"] and each["affected"]["conversions"]}
+    before_lead = by_code(await examined(database, touches_until="lead", lookback_days=30, filter=["owner:(not set)"]))
+    assert before_lead["untagged_paid_clicks"]["affected"]["revenue"] == "64.00"
+
     # Of another kind of conversion: leads have no deals, and the checks of deals say so.
     leads = await examined(database, conversion="lead")
     assert by_code(leads)["own_host_as_source"]["affected"] == {"conversions": 1}
     assert {states(leads)[code] for code in ("won_without_contacts", "closed_in_future", "amounts_unconverted")} == {"not_enough_data"}
     # Of other days: nothing counts, and nobody came.
     earlier = await examined(database, **{"from": "2025-06-01", "to": "2025-07-01"})
-    assert not {code for code in by_code(earlier) if code in EXAMPLES and FOUND[code][2] not in (None, "524288.00", "262144.00", "65536.00")}
+    by_now = {"host_silent", "page_silent", "closed_in_future"}
+    assert {code for code in by_code(earlier) if FOUND[code][1] is not None} == by_now
     assert states(earlier)["conversions_without_touch"] == "not_enough_data"
     _assert_csv(as_table(answer))
 
@@ -194,7 +207,8 @@ async def test_nothing_is_found_where_nothing_is_wrong(client: httpx.AsyncClient
     answer = await examined(database, first_day + timedelta(days=30))
     assert answer["findings"] == []
     assert {code: state for code, state in states(answer).items() if state != "ok"} == {
-        "crm_silent": "not_enough_data", "much_dropped": "not_enough_data",
+        "crm_silent": "not_enough_data", "goals_never_reached": "not_enough_data", "much_direct": "not_enough_data",
+        "much_dropped": "not_enough_data",
     }  # fmt: skip
 
 
@@ -212,11 +226,31 @@ async def test_silence_of_the_whole_site_and_hosts_that_are_not_named(client: ht
     # A day later: five views on the same day of each of four weeks, and none now. A day later again, likewise.
     silent = by_code(await examined(database, NOW + timedelta(days=1)))["no_page_events"]
     assert (silent["severity"], "at least 5 page views" in silent["seen"], "2026-04-01T11:00:00Z" in silent["seen"]) == ("error", True, True)
-    assert states(await examined(database, NOW + timedelta(days=6, hours=23)))["host_silent"] == "ok"
+    assert states(await examined(database, NOW + timedelta(days=6, hours=22)))["host_silent"] == "ok"
     assert "host_silent" in by_code(await examined(database, NOW + timedelta(days=7)))
     # Four views a day may be missing by chance.
     await put(database, tables.events, *views("quiet.example", "/", *(at + timedelta(days=100) for at in daily(34, 34, 1, 2, 3, 4))))
     assert states(await examined(database, NOW + timedelta(days=100)))["no_page_events"] == "not_enough_data"
+
+
+async def test_much_is_direct_and_a_crm_is_not_heard(client: httpx.AsyncClient, database: Database) -> None:
+    touch = {
+        "site_id": "default", "visitor_id": "v-all", "sequence": 0, "type_rank": 1, "is_reported": False, "touches_left_out": 0,
+        "occurred_at": NOW - timedelta(days=1), "session_started_at": NOW - timedelta(days=1),
+    }  # fmt: skip
+    await tell(client, database, *seen("buyer", page()), *won("buyer", 8), *seen("other", page("?utm_source=news&utm_medium=email&utm_campaign=a")))
+    await put(database, tables.touches, *({**touch, "event_id": f"t{n}", "origin_id": EMPTY_ORIGIN} for n in range(97)))
+    assert states(await examined(database))["much_direct"] == "not_enough_data"
+    await put(database, tables.touches, {**touch, "event_id": "t97", "origin_id": EMPTY_ORIGIN})
+    direct = by_code(await examined(database))["much_direct"]
+    assert (direct["seen"], direct["affected"]) == (
+        "99 of 100 touches (99.0 %) are Direct: where they came from is not known.", {"conversions": 1, "revenue": "8.00"},
+    )  # fmt: skip
+    assert (await client.post("/v1/connections", json={"id": "crm"}, headers=ADMIN)).status_code == 201
+    now = datetime.now(UTC)
+    assert states(await examined(database, now))["crm_never_heard"] == "ok"
+    mute = by_code(await examined(database, now + timedelta(days=2)))["crm_never_heard"]
+    assert (mute["seen"], mute["examples"][0]["connection"]) == ("1 connection has told nothing since it was made: crm.", "crm")
 
 
 HARMLESS = {
