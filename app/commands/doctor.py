@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import typer
@@ -85,7 +86,7 @@ def _affected(finding: dict[str, Any], answer: dict[str, Any]) -> str:
     affected = finding["affected"]
     if affected is None:
         return ""
-    money = next((f", {affected[name]} {answer['currency']}" for name in ("revenue", "pipeline") if name in affected), "")
+    money = next((f", {Decimal(affected[name]):,f} {answer['currency']}" for name in ("revenue", "pipeline") if name in affected), "")
     number = affected["conversions"]
     return f"  {number:,} {'conversion' if number == 1 else 'conversions'}{money}"
 

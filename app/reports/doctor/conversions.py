@@ -125,11 +125,11 @@ async def people_never_seen(reading: Reading) -> Outcome:
     if not affected.figures.millionths:
         return None
     share = affected.figures.millionths / max(known.figures.millionths, 1)
-    whole = counted(known.figures.millionths // MILLION, "conversion")
+    number, whole = affected.figures.millionths // MILLION, counted(known.figures.millionths // MILLION, "conversion")
     return Finding(
         "warning" if share >= _OFTEN else "advice",
-        f"Of {affected.figures.millionths // MILLION:,} of {whole} ({percent(affected.figures.millionths, known.figures.millionths)}) no "
-        "browser of the people is known: their visitor ID never reached the CRM, nor their e-mail a tracked form.",
+        f"{number:,} of {whole} ({percent(affected.figures.millionths, known.figures.millionths)}) {verb(number, 'is', 'are')} by people "
+        "of whom no browser is known: their visitor ID never reached the CRM, nor their e-mail a tracked form.",
         Change(RECIPE),
         affected,
         await _deals(reading, affected),

@@ -73,21 +73,20 @@ async def forms_send_no_email(reading: Reading) -> Outcome:
 
 
 async def leads_not_in_crm(reading: Reading) -> Outcome:
-    """Leads of tracked forms whom the CRM does not know."""
+    """Leads whom the CRM does not know."""
     if not await reading.rows(facts_by_connection()):
         return NotEnoughData("No CRM has told anything yet.")
-    [row] = await reading.rows(leads_and_the_crm())
-    if row["leads"] < _LEAST_LEADS:
-        return NotEnoughData(f"Fewer than {_LEAST_LEADS} leads of forms in this time.")
-    missing = row["leads"] - row["in_crm"]
-    if missing < _OFTEN * row["leads"]:
+    rows = await reading.rows(leads_and_the_crm())
+    leads, in_crm = (sum(row[name] for row in rows) for name in ("leads", "in_crm"))
+    if leads < _LEAST_LEADS:
+        return NotEnoughData(f"Fewer than {_LEAST_LEADS} leads in this time.")
+    if leads - in_crm < _OFTEN * leads:
         return None
     return Finding(
         "warning",
-        f"{missing:,} of {counted(row['leads'], 'lead')} of forms ({percent(missing, row['leads'])}) are known to the CRM by no contact "
-        "and no deal.",
+        f"{leads - in_crm:,} of {counted(leads, 'lead')} ({percent(leads - in_crm, leads)}) are unknown to the CRM by contact and deal.",
         Change(f"See whether each form reaches the CRM, and under the same e-mail. {RECIPE}"),
-        examples=[{"leads": row["leads"], "in_crm": row["in_crm"], "missing": missing}],
+        examples=[dict(row) for row in rows if row["in_crm"] < row["leads"]][:EXAMPLES],
     )
 
 
@@ -285,7 +284,7 @@ async def computation_failed(reading: Reading) -> Outcome:
 
 CHECKS: Sequence[Check] = (
     Check("forms_send_no_email", "Forms whose e-mail does not arrive", forms_send_no_email),
-    Check("leads_not_in_crm", "Leads of forms whom the CRM does not know", leads_not_in_crm),
+    Check("leads_not_in_crm", "Leads whom the CRM does not know", leads_not_in_crm),
     Check("crm_silent", "Connections that tell nothing any more", crm_silent),
     Check("crm_never_heard", "Connections that have never told anything", crm_never_heard),
     Check("crm_calls_failing", "Calls to CRMs that fail", crm_calls_failing),

@@ -236,15 +236,15 @@ def forms_without_email() -> Select[Any]:
 
 
 def leads_and_the_crm() -> Select[Any]:
-    """One row: the `leads` that forms made in the interval, up to a day ago, and how many of them the CRM knows (`in_crm`): a contact
-    or a deal of it has one of the person's keys.
+    """A row a form by whose name leads came in the interval, up to a day ago (what is no form: by the type of the event): the `leads`,
+    and how many of them the CRM knows (`in_crm`): a contact or a deal of it has one of the person's keys.
 
-    Index: `ix_ledger_entries__counted`, the keys of `conversions` and `crm_facts`, `ix_deal_people__person`, `ix_key_people__person`,
-    `ix_link_keys__key`; sightings of a set of keys by the key of `sightings`.
+    Index: `ix_ledger_entries__counted`, the keys of `conversions`, `events`, `forms` and `crm_facts`, `ix_deal_people__person`,
+    `ix_key_people__person`, `ix_link_keys__key`; sightings of a set of keys by the key of `sightings`.
     """
     entry, lead = tables.ledger_entries.c, tables.conversions.c
     key, link, sighting, fact = tables.key_people.c, tables.link_keys.c, tables.sightings.c, tables.crm_facts.c
-    deal = tables.deal_people.c
+    deal, form = tables.deal_people.c, tables.forms.c
     of_deal = exists().where(deal.site_id == lead.site_id, deal.person_id == lead.person_id, deal.is_contact.is_(True))
     told = tables.key_people.join(tables.link_keys, and_(link.site_id == key.site_id, link.key_id == key.key_id))
     told = told.join(tables.sightings, and_(sighting.site_id == link.site_id, sighting.link_id == link.link_id))
@@ -254,14 +254,17 @@ def leads_and_the_crm() -> Select[Any]:
         lead.site_id == entry.site_id, lead.kind == entry.kind, lead.holder_id == entry.holder_id, lead.fact_id == entry.fact_id
     )
     known = (
-        select(or_(of_deal, by_crm).label("is_known"))
+        select(func.coalesce(form.name, _event.type, "").label("form"), or_(of_deal, by_crm).label("is_known"))
         .join_from(tables.ledger_entries, tables.conversions, is_lead)
+        .outerjoin(tables.events, and_(of_site(tables.events), _event.visitor_id == lead.holder_id, _event.event_id == lead.fact_id))
+        .outerjoin(tables.forms, and_(of_site(tables.forms), form.form_id == _event.form_id))
         .where(of_site(tables.ledger_entries), entry.kind == "lead", entry.entry == 0, entry.holder_id != "crm")
         .where(_in_interval(entry.counted_at), micros(entry.counted_at) < _days_before_now(1))
         .cte("leads_of_forms")
     )
-    counts: tuple[Any, ...] = (func.count().label("leads"), _counted_if(known.c.is_known).label("in_crm"))
-    return select(*counts).select_from(known)
+    leads, in_crm = func.count(), _counted_if(known.c.is_known)
+    rows = select(known.c.form, leads.label("leads"), in_crm.label("in_crm")).group_by(known.c.form)
+    return rows.order_by((leads - in_crm).desc(), bytewise(known.c.form))
 
 
 def facts_by_connection() -> Select[Any]:

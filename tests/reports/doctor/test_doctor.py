@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from app.db import Database
 from app.demo.delivery import deliver, plan
 from app.demo.world import cast
 from app.pipeline import run_until_idle
+from app.reports.doctor.findings import SEVERITIES
 from app.reports.doctor.report import CHECKS, DoctorFilters, as_table, doctor
 from app.sites.site import load_site
 from app.touches.queries import EMPTY_ORIGIN
@@ -96,7 +99,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "closed_in_future": [{"deal_id": "future", "name": None, "closed_on": "2026-05-01", "owner": None, "url": None}],
     "amounts_unconverted": [{"currency": "EUR", "revenue": "100.00"}],
     "forms_send_no_email": [{"name": "=demo", "submissions": 6, "without_email": 5}],
-    "leads_not_in_crm": [{"leads": 35, "in_crm": 20, "missing": 15}],
+    "leads_not_in_crm": [{"form": "contact", "leads": 34, "in_crm": 20}, {"form": "=demo", "leads": 1, "in_crm": 0}],
     "webhooks_refused": [{"connection": "crm", "refused": 3, "last_on": "2026-03-20"}],
     "quarantine_growing": [{"door": "events", "reason": "<b>no</b> type", "recent": 12, "before": 1}],
     "much_dropped": [{"reason": "bot", "requests": 700}, {"reason": "gpc", "requests": 300}],
@@ -119,6 +122,12 @@ def by_code(answer: dict[str, Any]) -> dict[str, Any]:
 
 def states(answer: dict[str, Any]) -> dict[str, str]:
     return {each["code"]: each["state"] for each in answer["checked"]}
+
+
+def test_every_check_is_documented() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (error|warning|advice)", (Path(__file__).parents[3] / "docs" / "doctor.md").read_text(), re.MULTILINE)
+    assert [code for code, _ in rows if code not in SEVERITIES] == [check.code for check in CHECKS]
+    assert {code: severity for code, (severity, *_) in FOUND.items()}.items() - {("people_never_seen", "advice")} <= set(rows)
 
 
 async def test_everything_that_went_wrong_is_found_once(client: httpx.AsyncClient, database: Database) -> None:
