@@ -104,7 +104,7 @@ async def test_in_whatever_order_it_is_told(application: FastAPI, client: httpx.
         told("invitee.canceled", "2026-03-06T10:00:00.000000Z", **invitee | {"cancellation": {"created_at": "2026-03-06T09:59:00.000000Z"}}),
     )
     expected = [["form_submit", "2026-03-04 10:00"], ["meeting_rescheduled", "2026-03-05 10:00"], ["meeting_canceled", "2026-03-06 09:59"]]
-    for number, order in enumerate(list(permutations(bodies))[::5]):
+    for number, order in enumerate(list(permutations(bodies))[::9]):
         name = f"site{number}"
         await client.post("/v1/sites", json={"id": name}, headers=ADMIN)
         fields = {"id": name, "provider": "calendly", "secret": SECRET, "reports_activities": True}
@@ -142,6 +142,7 @@ async def test_where_sales_work_in_it_the_meeting_is_an_activity_too(client: htt
 # ---------------------------------------------------------------- who may send
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_wrong_or_stale_signature_stores_nothing(client: httpx.AsyncClient, database: Database) -> None:
     await connect(client, "calendly", SECRET)
     body = told("invitee.created", **EMBEDDED)

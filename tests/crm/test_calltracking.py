@@ -61,6 +61,7 @@ def said(told: dict[str, Any], **more: Any) -> list[Said]:
 # ---------------------------------------------------------------- whose call it is
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_call_from_a_number_that_was_sent_in_is_that_persons(application: FastAPI, client: httpx.AsyncClient, database: Database) -> None:
     await connect_us(client)
     await visits(client, VISITOR, "2026-03-02T09:00:00Z", "spring", email="ada@initech.example", phone="404-555-0143")
@@ -92,6 +93,7 @@ async def test_an_unknown_caller_is_a_person_of_its_own_with_an_offline_touch(
     assert await credit(application, client, database, "call", by="channel") == {"Paid Search": 0.5, "Phone Calls": 0.5}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_call_of_a_known_visit_has_its_origin(application: FastAPI, client: httpx.AsyncClient, database: Database) -> None:
     await connect_us(client)
     tagged = call(resource_id="C1", landing_page_url="https://brand.example/?utm_source=bing&utm_medium=cpc&gclid=x", customer_phone_number="4045550144")
@@ -110,6 +112,7 @@ async def test_a_national_number_needs_the_sites_country(client: httpx.AsyncClie
     await assert_rows(database, tables.contacts, ["value"], [["+14045550143"]])
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_where_sales_work_in_it_a_call_is_an_activity_too(client: httpx.AsyncClient, database: Database) -> None:
     await connect_us(client, reports_activities=True)
     missed, ours = call(resource_id="C2", answered=False), call(resource_id="C3", direction="outbound")

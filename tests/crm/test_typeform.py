@@ -83,6 +83,7 @@ async def test_a_response_is_a_lead_of_the_visitors_touches(application: FastAPI
     await assert_rows(database, tables.contacts, ["kind", "value"], [["email", "ada@initech.example"], ["phone", "+4930901820"]])
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_told_before_the_visit_it_is_the_same(application: FastAPI, client: httpx.AsyncClient, database: Database) -> None:
     await connect(client, "typeform", SECRET)
     body = told(EMAIL, hidden=EMBEDDED)
@@ -92,6 +93,7 @@ async def test_told_before_the_visit_it_is_the_same(application: FastAPI, client
     assert await credit(application, client, database, "lead") == {"spring": 1}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_link_in_an_email_brings_its_own_tags(application: FastAPI, client: httpx.AsyncClient, database: Database) -> None:
     """Nobody's browser is known, so what the link says is all there is."""
     await connect(client, "typeform", SECRET)
@@ -100,6 +102,7 @@ async def test_a_link_in_an_email_brings_its_own_tags(application: FastAPI, clie
     assert await credit(application, client, database, "lead", by="channel") == {"Email": 1}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_wrong_signature_stores_nothing(client: httpx.AsyncClient, database: Database) -> None:
     await connect(client, "typeform", SECRET)
     body = told(EMAIL, hidden=EMBEDDED)
