@@ -15,7 +15,9 @@ from app.sites.settings import SiteSettings
 
 _LONGEST_USER_AGENT = 512
 # What the list of crawlers does not know, because each may also be somebody's honest program; none is a browser.
-_PROGRAMS = re.compile(r"^Mozilla/5\.0\s*$|^Java/|^undici|^Ruby\b|Postman|Datadog|Cypress", re.IGNORECASE)
+_PROGRAMS = re.compile(
+    r"^Mozilla/5\.0\s*$|^Java/|^undici|^node\b|^Deno/|^Bun/|^Ruby\b|GuzzleHttp|Postman|Datadog|Cypress|\bPrerender\b", re.IGNORECASE
+)
 OPT_OUT_COOKIE = "closedloop_opt_out"
 _OPT_OUT = re.compile(rf"(?:^|;\s*){OPT_OUT_COOKIE}=1(?:;|$)")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.collect.drops import Reason, Visit, client_address, reason_to_drop
+from app.collect.drops import Reason, Visit, client_address, is_bot, reason_to_drop
 from app.sites.settings import SiteSettings
+from tests.collect.user_agents import PEOPLE, PROGRAMS
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 OFFICE = SiteSettings(excluded_networks=["203.0.113.0/24", "2001:db8::/32"])
@@ -18,7 +19,11 @@ NO_GPC = SiteSettings(honour_gpc=False)
     [
         ({}, SiteSettings(), "198.51.100.7", None),
         ({"sec-purpose": "prefetch;prerender"}, SiteSettings(), "", Reason.PREFETCH),
+        ({"sec-purpose": "prefetch;anonymous-client-ip"}, SiteSettings(), "", Reason.PREFETCH),
         ({"purpose": "prefetch"}, SiteSettings(), "", Reason.PREFETCH),
+        ({"x-purpose": "preview"}, SiteSettings(), "", Reason.PREFETCH),
+        # What a page sends once somebody looks at it, also by a beacon as it goes away.
+        ({"sec-fetch-mode": "no-cors", "sec-fetch-dest": "empty", "sec-fetch-site": "cross-site"}, SiteSettings(), "", None),
         ({"x-moz": "prefetch"}, SiteSettings(), "", Reason.PREFETCH),
         ({"cookie": "a=b; closedloop_opt_out=1"}, SiteSettings(), "", Reason.OPTED_OUT),
         ({"cookie": "not_closedloop_opt_out=1"}, SiteSettings(), "", None),
@@ -42,6 +47,17 @@ NO_GPC = SiteSettings(honour_gpc=False)
 )
 def test_why_a_browsers_request_is_dropped(headers, settings, address, reason):
     assert reason_to_drop(Visit({"user-agent": BROWSER, **headers}, address, False, settings)) is reason
+
+
+def test_people_are_told_from_programs():
+    assert [name for name, agent in PEOPLE.items() if is_bot(agent)] == []
+    assert [name for name, agent in PROGRAMS.items() if not is_bot(agent)] == []
+
+
+def test_a_user_agent_is_read_up_to_its_512th_character():
+    padded = BROWSER + " " * (512 - len(BROWSER))
+    assert reason_to_drop(Visit({"user-agent": padded + "Googlebot/2.1"}, "", False, SiteSettings())) is None
+    assert reason_to_drop(Visit({"user-agent": padded[:-10] + "Googlebot/" + "x" * 100_000}, "", False, SiteSettings())) is Reason.BOT
 
 
 @pytest.mark.parametrize(("headers", "address"), [({"user-agent": "curl/8.0"}, ""), ({}, "203.0.113.9")])
