@@ -16,7 +16,7 @@ from sqlalchemy import Connection, MetaData, Table, column, delete, insert, tabl
 from app import tables
 
 _HEAVY_ROWS, _LIGHT_ROWS, _STAGED_ROWS = 10_000_000, 500_000, 2_000
-_HEAVY = {"events", "touches", "goal_events", "visitor_spans", "sightings", "journey_touches", "daily_credit"}
+_HEAVY = {"events", "touches", "left_out_touches", "goal_events", "visitor_spans", "sightings", "journey_touches", "daily_credit"}
 
 _DISTINCT = {
     "site_id": 1, "kind": 5, "space": 2, "goal": 5, "field": 18, "property": 20, "mark": 2, "entry": 1, "stage": 5,

@@ -3,7 +3,7 @@
 The comments on tables and columns are the data dictionary (`docs/data-dictionary.md` is generated from them).
 
 - Every primary key begins with `site_id`, and no statement of the pipeline spans two sites.
-- *Heavy* tables (`events`, `touches`, `goal_events`, `visitor_spans`, `touches_queue`, `spans_queue`) are keyed by
+- *Heavy* tables (`events`, `touches`, `left_out_touches`, `goal_events`, `visitor_spans`, `touches_queue`, `spans_queue`) are keyed by
   (`site_id`, `visitor_id`, …) and computed visitor by visitor; the others are *light*, a few per cent of the volume.
 - Nothing has a foreign key: derived tables are pure functions of the log, and `closedloop check` proves it.
 - ID and key columns collate "C" on PostgreSQL, so that 'smallest' means the same on both databases.
@@ -267,6 +267,14 @@ excluded_pages = _table(
     _id("host", "Host name; empty: any."),
     _id("path", "Path; empty: any."),
     Column("path_is_prefix", Boolean, primary_key=True, comment="Whether `path` is a beginning."),
+)
+
+customer_pages = _table(
+    "customer_pages",
+    "What tells a page of the area that customers log in to; from the settings in force. Paths are in lower case, with one `/` at their end.",
+    _site(),
+    _id("part", "What is compared: `host`, `label` (the host's first), `path`, `prefix` (of the path), `first` (the path's first segment, after a language)."),
+    _id("value", "What it must be."),
 )
 
 erasures = _table(
@@ -780,6 +788,7 @@ origin_labels = _table(
     _text("content", "Content; `(not set)` if none."),
     _text("referrer", "Referring host; `(none)` if none."),
     _flag("is_ignored", "The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID."),
+    Column("is_spam", Boolean, nullable=False, server_default=text("false"), comment="The referrer, or the source, is a known spammer's."),
     _run(),
 )
 
@@ -807,6 +816,18 @@ touches = _table(
     _flag("is_reported", "Somebody else told of it afterwards (the CRM, a list); false: seen by ourselves."),
     _int("touches_left_out", "On a visitor's first touch: how many later ones the cap left out; else 0."),
     Index("ix_touches__order", "site_id", "visitor_id", "occurred_at"),
+)
+
+left_out_touches = _table(
+    "left_out_touches",
+    "What would have been a touch, but for a rule: of a program, of spam, of a customer who logs in. Heavy.",
+    _site(),
+    _id("visitor_id", "The visitor."),
+    _id("event_id", "The event that was the arrival."),
+    _at("occurred_at", "When."),
+    _at("ends_at", "First instant of what no longer belongs to it: the next touch; of a customer who logs in, the next session."),
+    _text("reason", "`too_fast`, `spam_referrer` or `customer_area`."),
+    Index("ix_left_out_touches__occurred_at", "site_id", "occurred_at"),
 )
 
 goal_events = _table(
@@ -1160,6 +1181,7 @@ DERIVED: tuple[Table, ...] = (
     origin_labels,
     form_labels,
     touches,
+    left_out_touches,
     goal_events,
     key_people,
     crowded_days,
@@ -1271,6 +1293,15 @@ staged_links = Table(
     Column("reached_in", Integer, nullable=False),
 )
 """The joins of that closure that hold; `label` is the smallest label of their keys."""
+customer_arrivals = Table(
+    "customer_arrivals",
+    staging,
+    Column("site_id", Key, primary_key=True),
+    Column("visitor_id", Key, primary_key=True),
+    Column("event_id", Key, primary_key=True),
+    Column("occurred_at", BigInteger, nullable=False),
+)
+"""The touches of the dirty visitors that no campaign or ad brought to the area that customers log in to."""
 concerned_deals = Table(
     "concerned_deals",
     staging,

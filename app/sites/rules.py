@@ -14,6 +14,7 @@ from app import ids, tables
 from app.db import insert_new
 from app.errors import Unprocessable
 from app.log.rows import insert_rows
+from app.sites.customer_area import parts_of
 from app.sites.days import day_starts
 from app.sites.hours import open_stretches
 from app.sites.settings import SiteSettings
@@ -22,10 +23,12 @@ from app.sites.site import Site
 GENERIC_SPACE = "generic"
 """The space of deal and contact IDs that `deal_closed` events and every connection of the provider `generic` share."""
 
-_LABELLED_BY = ("hosts", "ignored_hosts", "channel_rules", "source_aliases", "campaign_aliases", "lead_forms")
+_LABELLED_BY = (
+    "hosts", "ignored_hosts", "spam_referrers", "allowed_referrers", "channel_rules", "source_aliases", "campaign_aliases", "lead_forms",
+)  # fmt: skip
 _COMPUTED_BY = (
-    "goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths", "session_gap_minutes", "touch_cap", "currency", "timezone",
-    "customer_space", "crm_touches",
+    "goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths", "most_pages_an_hour", "session_gap_minutes", "touch_cap",
+    "currency", "timezone", "customer_space", "crm_touches",
 )  # fmt: skip
 _COMPANIES_BY = ("free_mail_domains", "hosts")
 _COUNTED_BY = ("excluded_deals", "internal_contacts")
@@ -62,12 +65,13 @@ async def follow(connection: AsyncConnection, before: Site, after: Site, now: da
         await write_days(connection, after)
     if changed.intersection(_AT_WORK_BY):
         await write_hours(connection, after)
-    if changed & {"goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths", *_COUNTED_BY}:
+    moves_area = customer_page_rows(before) != customer_page_rows(after)
+    if moves_area or changed & {"goals", "hot_pages", "scoring", "excluded_hosts", "excluded_paths", *_COUNTED_BY}:
         await write_rules(connection, after)
     if changed.intersection(_LABELLED_BY):
         await connection.execute(origins_to_label(), {"of_site": after.site_id, "now": now})
         await connection.execute(forms_to_label(), {"of_site": after.site_id, "now": now})
-    if changed.intersection(_COMPUTED_BY):
+    if moves_area or changed.intersection(_COMPUTED_BY):
         await request_rebuild(connection, after.site_id, "touches", now)
     if changed & {"account_journeys", *_COUNTED_BY} or (after.settings.account_journeys and changed.intersection(_COMPANIES_BY)):
         await request_rebuild(connection, after.site_id, "deals", now)
@@ -101,6 +105,7 @@ async def write_rules(connection: AsyncConnection, site: Site) -> None:
     await _replace(connection, tables.goal_rules, site.site_id, goal_rows(site))
     await _replace(connection, tables.score_rules, site.site_id, score_rows(site))
     await _replace(connection, tables.excluded_pages, site.site_id, excluded_page_rows(site))
+    await _replace(connection, tables.customer_pages, site.site_id, customer_page_rows(site))
     await _replace(connection, tables.excluded_deals, site.site_id, excluded_deal_rows(site))
     await _replace(connection, tables.excluded_keys, site.site_id, excluded_key_rows(site))
 
@@ -150,6 +155,11 @@ def excluded_page_rows(site: Site) -> list[dict[str, Any]]:
     hosts = [{"site_id": site.site_id, "host": host, **_path("")} for host in site.settings.excluded_hosts]
     paths = [{"site_id": site.site_id, "host": "", **_path(path)} for path in site.settings.excluded_paths]
     return hosts + paths
+
+
+def customer_page_rows(site: Site) -> list[dict[str, Any]]:
+    """Rows of `customer_pages`."""
+    return [{"site_id": site.site_id, "part": part, "value": value} for part, value in parts_of(site.settings)]
 
 
 def excluded_deal_rows(site: Site) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
@@ -137,11 +137,17 @@ def _email_or_domain(text: str) -> str:
     return found
 
 
+def _host_or_path(text: str) -> str:
+    return _path(text) if text.strip().startswith("/") else normal_host(text)
+
+
 Name = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 Line = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Folded = Annotated[str, Field(max_length=200), AfterValidator(_folded)]
 Host = Annotated[str, AfterValidator(normal_host)]
 Hosts = Annotated[list[Host], Field(max_length=1_000), AfterValidator(_once_each)]
+Domains = Annotated[list[Host], Field(max_length=10_000), AfterValidator(_once_each)]
+HostOrPath = Annotated[str, Field(max_length=2_000), AfterValidator(_printable), AfterValidator(_host_or_path)]
 Path = Annotated[str, Field(max_length=2_000), AfterValidator(_printable), AfterValidator(_path)]
 Paths = Annotated[list[Path], Field(max_length=1_000), AfterValidator(_once_each)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -305,6 +311,22 @@ class SiteSettings(BaseModel):
     excluded_networks: Networks = Field(
         [], description="Networks whose visits are dropped at the door: `203.0.113.0/24`. No address is kept."
     )
+    spam_referrers: Domains = Field(
+        [], description="Domains whose visits are spam, besides the shipped list: such a visit is no touch, and what follows it no goal."
+    )
+    allowed_referrers: Domains = Field([], description="Domains that are no spam, although the shipped list or `spam_referrers` says so.")
+    most_pages_an_hour: int = Field(
+        1_000,
+        ge=0,
+        le=1_000_000,
+        description="Pages that one visitor may see within an hour by the clock: who sees more is a program, and makes neither touches nor "
+        "goals. Pages sent with a secret key are not counted; 0: no limit.",
+    )
+    customer_area: Annotated[list[HostOrPath], Field(max_length=1_000), AfterValidator(_once_each)] | None = Field(
+        None,
+        description="Where customers log in: hosts, and paths, exact or ending in `*`. A session that saw nothing else, and that no campaign or "
+        "ad brought, is no touch. null: paths such as `/login` and `/account`, hosts such as `app.` and `login.`; []: nowhere.",
+    )
     channel_rules: list[ChannelRule] = Field(
         [], max_length=1_000, description="Channel rules of the site's own, tried in order before the shipped ones."
     )
@@ -422,6 +444,16 @@ class SiteSettings(BaseModel):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two goals are named {twice[0][:60]!r}; a goal's name is the name of its conversions")
         return self
+
+    @cached_property
+    def spam_domains(self) -> frozenset[str]:
+        """`spam_referrers`, to look into for each origin."""
+        return frozenset(self.spam_referrers)
+
+    @cached_property
+    def allowed_domains(self) -> frozenset[str]:
+        """`allowed_referrers`, likewise."""
+        return frozenset(self.allowed_referrers)
 
     def as_json(self) -> str:
         """The settings as stored: every field, in order."""

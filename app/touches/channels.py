@@ -40,6 +40,7 @@ from app.touches.known_sites import (
     known_host,
     known_source,
 )
+from app.touches.spam import is_spam
 
 DIRECT = "(direct)"
 DIRECT_CHANNEL = "Direct"
@@ -60,6 +61,7 @@ class OriginLabel:
     content: str
     referrer: str
     is_ignored: bool
+    is_spam: bool
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def label_origin(origin: Origin, settings: SiteSettings) -> OriginLabel:
         content=folded(origin.content) or NOT_SET,
         referrer=origin.referring_host or NONE,
         is_ignored=arrival.has_ignored_referrer and not is_tagged(origin) and not is_wanted,
+        is_spam=is_spam(origin, settings),
     )
 
 

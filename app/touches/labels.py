@@ -1,8 +1,8 @@
 """The stage `labels`: dirty origins and forms -> what the rules and settings in force say of them.
 
 Python labels each distinct origin and form once; everything after it joins to the labels. Reports read channel and source
-from them directly, so most changes of a rule show at once. Two things are baked into touches and goals, and enqueue the
-visitors concerned: whether a referrer is ignored, and which forms make a lead. That is for labels that exist already: a
+from them directly, so most changes of a rule show at once. Three things are baked into touches and goals, and enqueue the
+visitors concerned: whether a referrer is ignored or spam, and which forms make a lead. That is for labels that exist already: a
 new origin's visitors are in the queue of touches anyway, and that stage waits for this one.
 """
 
@@ -113,8 +113,9 @@ def _dirty_ids(column: ColumnElement[Any]) -> Select[Any]:
     return select(column).where(of_site(_dirty))
 
 
-def _is_ignored_changes() -> ColumnElement[bool]:
-    return tables.staged["origin_labels"].c.is_ignored != tables.origin_labels.c.is_ignored
+def _meaning_changes() -> ColumnElement[bool]:
+    staged, stored = tables.staged["origin_labels"].c, tables.origin_labels.c
+    return (staged.is_ignored != stored.is_ignored) | (staged.is_spam != stored.is_spam)
 
 
 def _lead_changes() -> ColumnElement[bool]:
@@ -131,7 +132,7 @@ STAGE = Stage(
     ),
     compute=compute,
     enqueues=(
-        Enqueue(tables.touches_queue, visitors_of_changed(tables.origin_labels, _is_ignored_changes(), tables.events.c.origin_id)),
+        Enqueue(tables.touches_queue, visitors_of_changed(tables.origin_labels, _meaning_changes(), tables.events.c.origin_id)),
         Enqueue(tables.touches_queue, visitors_of_changed(tables.form_labels, _lead_changes(), tables.events.c.form_id)),
         Enqueue(tables.sums_queue, days_of_changed_direct()),
     ),

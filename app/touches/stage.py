@@ -8,11 +8,12 @@ from sqlalchemy import Select, Table, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import tables
-from app.sites.rules import goal_rows
+from app.sites.rules import customer_page_rows, goal_rows
 from app.sites.site import Site
-from app.swap import Enqueue, Stage, Target, is_dirty
+from app.swap import Enqueue, Stage, Target, analyse, clear, is_dirty
 from app.tables import of_site
 from app.touches import labels
+from app.touches import left_out as rules
 from app.touches.queries import LeftOut, goal_events_of_visitors, staged, touches_of_visitors
 
 _dirty = tables.dirty["touches_queue"]
@@ -40,6 +41,24 @@ async def compute(connection: AsyncConnection, site: Site) -> None:
     await connection.execute(touches, {**session_parameters(site), "touch_cap": site.settings.touch_cap})
     goals = goal_events_of_visitors(dirty_visitors(), left_out=left_out(site), has_rules=bool(goal_rows(site)))
     await connection.execute(staged("goal_events", goals), {"site_id": site.site_id})
+    await _leave_out(connection, site)
+
+
+async def _leave_out(connection: AsyncConnection, site: Site) -> None:
+    """Move what the site's rules leave out from the staged touches to `left_out_touches`. Mostly that is nothing."""
+    here = {"site_id": site.site_id}
+    found = 0
+    if most := site.settings.most_pages_an_hour:
+        found += (await connection.execute(rules.touches_of_programs(), {**here, "most_pages": most})).rowcount
+    found += (await connection.execute(rules.touches_of_spam(), here)).rowcount
+    if customer_page_rows(site):
+        await connection.execute(clear(tables.customer_arrivals), here)
+        if (await connection.execute(rules.arrivals_of_customers(), here)).rowcount:
+            await analyse(connection, tables.customer_arrivals)
+            found += (await connection.execute(rules.touches_of_customers(left_out(site)), session_parameters(site))).rowcount
+    if found:
+        await connection.execute(rules.goals_left_out(), here)
+        await connection.execute(rules.touches_left_out(), here)
 
 
 def _visitors_staged(table: Table) -> Select[Any]:
@@ -59,6 +78,7 @@ STAGE = Stage(
     targets=(
         Target(tables.touches, is_dirty(tables.touches_queue, tables.touches.c.visitor_id)),
         Target(tables.goal_events, is_dirty(tables.touches_queue, tables.goal_events.c.visitor_id)),
+        Target(tables.left_out_touches, is_dirty(tables.touches_queue, tables.left_out_touches.c.visitor_id)),
     ),
     compute=compute,
     enqueues=(
@@ -70,6 +90,7 @@ STAGE = Stage(
         (tables.events.c.site_id, tables.events.c.visitor_id),
         (tables.touches.c.site_id, tables.touches.c.visitor_id),
         (tables.goal_events.c.site_id, tables.goal_events.c.visitor_id),
+        (tables.left_out_touches.c.site_id, tables.left_out_touches.c.visitor_id),
     ),
     needs_first=(labels.STAGE,),
 )

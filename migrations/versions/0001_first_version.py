@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "23a21778"
+revision = "ea2a8c55"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -261,6 +261,24 @@ def upgrade() -> None:
         sa.Column("path_is_prefix", sa.Boolean(), nullable=False, comment="Whether `path` is a beginning."),
         sa.PrimaryKeyConstraint("site_id", "host", "path", "path_is_prefix", name=op.f("pk_excluded_pages")),
         comment="Pages of the site's own that make neither touches nor goals; from the settings in force.",
+    )
+    op.create_table(
+        "customer_pages",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column(
+            "part",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="What is compared: `host`, `label` (the host's first), `path`, `prefix` (of the path), `first` (the path's first segment, after a language).",
+        ),
+        sa.Column("value", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="What it must be."),
+        sa.PrimaryKeyConstraint("site_id", "part", "value", name=op.f("pk_customer_pages")),
+        comment="What tells a page of the area that customers log in to; from the settings in force. Paths are in lower case, with one `/` at their end.",
     )
     op.create_table(
         "erasures",
@@ -1670,6 +1688,13 @@ def upgrade() -> None:
             comment="The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID.",
         ),
         sa.Column(
+            "is_spam",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="The referrer, or the source, is a known spammer's.",
+        ),
+        sa.Column(
             "run_id",
             sa.BigInteger(),
             server_default="0",
@@ -1735,6 +1760,33 @@ def upgrade() -> None:
         comment="One arrival through an origin. Carries no person. Heavy.",
     )
     op.create_index("ix_touches__order", "touches", ["site_id", "visitor_id", "occurred_at"], unique=False)
+    op.create_table(
+        "left_out_touches",
+        sa.Column(
+            "site_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The tenant; first column of every key.",
+        ),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="The visitor."),
+        sa.Column(
+            "event_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="The event that was the arrival.",
+        ),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False, comment="When. UTC microseconds."),
+        sa.Column(
+            "ends_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="First instant of what no longer belongs to it: the next touch; of a customer who logs in, the next session. UTC microseconds.",
+        ),
+        sa.Column("reason", sa.Text(), nullable=False, comment="`too_fast`, `spam_referrer` or `customer_area`."),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id", name=op.f("pk_left_out_touches")),
+        comment="What would have been a touch, but for a rule: of a program, of spam, of a customer who logs in. Heavy.",
+    )
+    op.create_index("ix_left_out_touches__occurred_at", "left_out_touches", ["site_id", "occurred_at"], unique=False)
     op.create_table(
         "goal_events",
         sa.Column(
@@ -2621,6 +2673,7 @@ def upgrade() -> None:
             nullable=False,
             comment="The referrer means nothing (own host, payment gateway, sign-in) and there is no campaign or click ID.",
         ),
+        sa.Column("is_spam", sa.Boolean(), nullable=False, comment="The referrer, or the source, is a known spammer's."),
         sa.Column(
             "run_id",
             sa.BigInteger(),
@@ -3121,6 +3174,7 @@ def create_staging() -> None:
         sa.Column("content", sa.Text(), nullable=True),
         sa.Column("referrer", sa.Text(), nullable=True),
         sa.Column("is_ignored", sa.Boolean(), nullable=True),
+        sa.Column("is_spam", sa.Boolean(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "origin_id"),
         prefixes=["UNLOGGED"],
@@ -3148,6 +3202,18 @@ def create_staging() -> None:
         sa.Column("origin_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("is_reported", sa.Boolean(), nullable=True),
         sa.Column("touches_left_out", sa.BigInteger(), nullable=True),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "staged_left_out_touches",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=True),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id"),
         prefixes=["UNLOGGED"],
@@ -3690,6 +3756,15 @@ def create_staging() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "customer_arrivals",
+        sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("visitor_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("event_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "visitor_id", "event_id"),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "concerned_deals",
         sa.Column("site_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("space", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -3795,6 +3870,7 @@ def downgrade() -> None:
     op.drop_table("crowded_days")
     op.drop_table("key_people")
     op.drop_table("goal_events")
+    op.drop_table("left_out_touches")
     op.drop_table("touches")
     op.drop_table("form_labels")
     op.drop_table("origin_labels")
@@ -3844,6 +3920,7 @@ def downgrade() -> None:
     op.drop_table("deal_pipelines")
     op.drop_table("deal_stages")
     op.drop_table("erasures")
+    op.drop_table("customer_pages")
     op.drop_table("excluded_pages")
     op.drop_table("score_rules")
     op.drop_table("goal_rules")
@@ -3863,6 +3940,7 @@ def drop_staging() -> None:
     op.drop_table("concerned_conversions")
     op.drop_table("concerned_opportunities")
     op.drop_table("concerned_deals")
+    op.drop_table("customer_arrivals")
     op.drop_table("staged_links")
     op.drop_table("staged_keys")
     op.drop_table("taken_rows")
@@ -3912,6 +3990,7 @@ def drop_staging() -> None:
     op.drop_table("staged_crowded_days")
     op.drop_table("staged_key_people")
     op.drop_table("staged_goal_events")
+    op.drop_table("staged_left_out_touches")
     op.drop_table("staged_touches")
     op.drop_table("staged_form_labels")
     op.drop_table("staged_origin_labels")

@@ -295,7 +295,7 @@ def test_the_table_shows_every_channel_and_no_row_twice() -> None:
 def test_the_label_of_nothing() -> None:
     """The row that a new site begins with."""
     not_set = "(not set)"
-    assert label_origin(Origin(), DEFAULTS) == OriginLabel("Direct", "direct", "(direct)", "(none)", not_set, not_set, not_set, "(none)", False)
+    assert label_origin(Origin(), DEFAULTS) == OriginLabel("Direct", "direct", "(direct)", "(none)", not_set, not_set, not_set, "(none)", False, False)
 
 
 def test_the_rest_of_a_label_is_folded_and_the_referrer_kept() -> None:

@@ -10,6 +10,10 @@ DELETE
 FROM staged_goal_events
 WHERE staged_goal_events.site_id = :site_id::VARCHAR COLLATE "C";
 
+DELETE
+FROM staged_left_out_touches
+WHERE staged_left_out_touches.site_id = :site_id::VARCHAR COLLATE "C";
+
 WITH ordered_events AS
 (SELECT events.visitor_id AS visitor_id, events.event_id AS event_id, events.occurred_at AS occurred_at, events.sequence AS sequence, events.type_rank AS type_rank, events.start_rank AS start_rank, events.campaign_key AS campaign_key, events.origin_id AS origin_id, events.has_internal_referrer AS has_internal_referrer, events.type = 'touch'::VARCHAR AS is_offline, events.reported_by != ''::VARCHAR AS is_reported, max(CASE WHEN (events.is_web IS true) THEN events.occurred_at END) OVER (PARTITION BY events.visitor_id
 ORDER BY events.occurred_at, events.sequence, events.type_rank, events.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1::INTEGER PRECEDING) AS web_before_at, max(events.start_rank) OVER (PARTITION BY events.visitor_id
@@ -66,6 +70,68 @@ FROM submitted_forms
 WHERE submitted_forms.makes_lead) AS goals
 WHERE true;
 
+WITH busy_visitors AS
+(SELECT events.visitor_id AS visitor_id
+FROM events
+WHERE events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id IN (SELECT dirty_touches.visitor_id
+FROM dirty_touches
+WHERE dirty_touches.site_id = :site_id::VARCHAR COLLATE "C")
+GROUP BY events.visitor_id
+HAVING count(*) > :most_pages::INTEGER),
+stretches AS
+(SELECT staged_touches.visitor_id AS visitor_id, staged_touches.event_id AS event_id, staged_touches.occurred_at AS occurred_at, lead(staged_touches.occurred_at, 1::INTEGER, 253402300799999999::BIGINT) OVER (PARTITION BY staged_touches.visitor_id
+ORDER BY staged_touches.occurred_at, staged_touches.sequence, staged_touches.type_rank, staged_touches.event_id) AS ends_at, staged_touches.origin_id AS origin_id
+FROM staged_touches
+WHERE staged_touches.site_id = :site_id::VARCHAR COLLATE "C" AND staged_touches.visitor_id IN (SELECT events.visitor_id
+FROM events
+WHERE events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id IN (SELECT busy_visitors.visitor_id
+FROM busy_visitors) AND events.type IN (__[POSTCOMPILE_type_1]) AND events.is_trusted IS false
+GROUP BY events.visitor_id, events.occurred_at / 3600000000::BIGINT
+HAVING count(*) > :most_pages::INTEGER))
+ INSERT INTO staged_left_out_touches (site_id, visitor_id, event_id, occurred_at, ends_at, reason, is_gone)
+SELECT :site_id::VARCHAR COLLATE "C" AS site_id, rows_left_out.visitor_id AS visitor_id, rows_left_out.event_id AS event_id, rows_left_out.occurred_at AS occurred_at, rows_left_out.ends_at AS ends_at, 'too_fast'::VARCHAR AS reason, false AS is_gone
+FROM (SELECT stretches.visitor_id AS visitor_id, stretches.event_id AS event_id, stretches.occurred_at AS occurred_at, stretches.ends_at AS ends_at, stretches.origin_id AS origin_id
+FROM stretches) AS rows_left_out;
+
+WITH stretches AS
+(SELECT staged_touches.visitor_id AS visitor_id, staged_touches.event_id AS event_id, staged_touches.occurred_at AS occurred_at, lead(staged_touches.occurred_at, 1::INTEGER, 253402300799999999::BIGINT) OVER (PARTITION BY staged_touches.visitor_id
+ORDER BY staged_touches.occurred_at, staged_touches.sequence, staged_touches.type_rank, staged_touches.event_id) AS ends_at, staged_touches.origin_id AS origin_id
+FROM staged_touches
+WHERE staged_touches.site_id = :site_id::VARCHAR COLLATE "C" AND staged_touches.visitor_id IN (SELECT staged_touches.visitor_id
+FROM staged_touches
+JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = staged_touches.origin_id AND origin_labels.is_spam IS true
+WHERE staged_touches.site_id = :site_id::VARCHAR COLLATE "C"))
+ INSERT INTO staged_left_out_touches (site_id, visitor_id, event_id, occurred_at, ends_at, reason, is_gone)
+SELECT :site_id::VARCHAR COLLATE "C" AS site_id, rows_left_out.visitor_id AS visitor_id, rows_left_out.event_id AS event_id, rows_left_out.occurred_at AS occurred_at, rows_left_out.ends_at AS ends_at, 'spam_referrer'::VARCHAR AS reason, false AS is_gone
+FROM (SELECT stretches.visitor_id AS visitor_id, stretches.event_id AS event_id, stretches.occurred_at AS occurred_at, stretches.ends_at AS ends_at, stretches.origin_id AS origin_id
+FROM stretches
+JOIN origin_labels ON origin_labels.site_id = :site_id::VARCHAR COLLATE "C" AND origin_labels.origin_id = stretches.origin_id AND origin_labels.is_spam IS true
+WHERE NOT (EXISTS (SELECT *
+FROM staged_left_out_touches
+WHERE staged_left_out_touches.site_id = :site_id::VARCHAR COLLATE "C" AND staged_left_out_touches.visitor_id = stretches.visitor_id))) AS rows_left_out;
+
+DELETE
+FROM customer_arrivals
+WHERE customer_arrivals.site_id = :site_id::VARCHAR COLLATE "C";
+
+INSERT INTO customer_arrivals (site_id, visitor_id, event_id, occurred_at)
+SELECT staged_touches.site_id, staged_touches.visitor_id, staged_touches.event_id, staged_touches.occurred_at AS occurred_at
+FROM staged_touches
+JOIN events ON events.site_id = :site_id::VARCHAR COLLATE "C" AND events.visitor_id = staged_touches.visitor_id AND events.event_id = staged_touches.event_id
+WHERE staged_touches.site_id = :site_id::VARCHAR COLLATE "C" AND events.is_web IS true AND events.campaign_key IS NULL AND ((EXISTS (SELECT *
+FROM customer_pages
+WHERE customer_pages.site_id = events.site_id AND customer_pages.part = 'host'::VARCHAR COLLATE "C" AND customer_pages.value = events.host)) OR (EXISTS (SELECT *
+FROM customer_pages
+WHERE customer_pages.site_id = events.site_id AND customer_pages.part = 'label'::VARCHAR COLLATE "C" AND customer_pages.value = CASE WHEN (strpos(events.host, '.'::VARCHAR) > 0::INTEGER) THEN substr(events.host, 1::INTEGER, strpos(events.host, '.'::VARCHAR) - 1::INTEGER) ELSE ''::VARCHAR END)) OR (EXISTS (SELECT *
+FROM customer_pages
+WHERE customer_pages.site_id = events.site_id AND customer_pages.part = 'path'::VARCHAR COLLATE "C" AND customer_pages.value = (rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR))) OR (EXISTS (SELECT *
+FROM customer_pages
+WHERE customer_pages.site_id = events.site_id AND customer_pages.part = 'first'::VARCHAR COLLATE "C" AND customer_pages.value = CASE WHEN (strpos(substr(CASE WHEN ((rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR) LIKE '/__/_%'::VARCHAR) THEN substr(rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR, 4::INTEGER) WHEN ((rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR) LIKE '/__-__/_%'::VARCHAR) THEN substr(rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR, 7::INTEGER) ELSE rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR END, 2::INTEGER), '/'::VARCHAR) > 0::INTEGER) THEN substr(substr(CASE WHEN ((rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR) LIKE '/__/_%'::VARCHAR) THEN substr(rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR, 4::INTEGER) WHEN ((rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR) LIKE '/__-__/_%'::VARCHAR) THEN substr(rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR, 7::INTEGER) ELSE rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR END, 2::INTEGER), 1::INTEGER, strpos(substr(CASE WHEN ((rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR) LIKE '/__/_%'::VARCHAR) THEN substr(rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR, 4::INTEGER) WHEN ((rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR) LIKE '/__-__/_%'::VARCHAR) THEN substr(rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR, 7::INTEGER) ELSE rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR END, 2::INTEGER), '/'::VARCHAR) - 1::INTEGER) ELSE ''::VARCHAR END)) OR (EXISTS (SELECT *
+FROM customer_pages
+WHERE customer_pages.site_id = events.site_id AND customer_pages.part = 'prefix'::VARCHAR COLLATE "C" AND customer_pages.value = substr(rtrim(lower(CAST(events.path AS TEXT) COLLATE "C"), '/'::VARCHAR) || '/'::VARCHAR, 1::INTEGER, length(customer_pages.value))))) AND NOT (EXISTS (SELECT *
+FROM staged_left_out_touches
+WHERE staged_left_out_touches.site_id = :site_id::VARCHAR COLLATE "C" AND staged_left_out_touches.visitor_id = staged_touches.visitor_id AND staged_left_out_touches.event_id = staged_touches.event_id));
+
 SELECT EXISTS (SELECT *
 FROM touches
 WHERE touches.site_id = :site_id::VARCHAR COLLATE "C" AND touches.visitor_id IN (SELECT dirty_touches.visitor_id
@@ -87,6 +153,17 @@ SELECT staged_goal_events.is_gone, count(*) AS number
 FROM staged_goal_events
 WHERE staged_goal_events.site_id = :site_id::VARCHAR COLLATE "C"
 GROUP BY staged_goal_events.is_gone;
+
+SELECT EXISTS (SELECT *
+FROM left_out_touches
+WHERE left_out_touches.site_id = :site_id::VARCHAR COLLATE "C" AND left_out_touches.visitor_id IN (SELECT dirty_touches.visitor_id
+FROM dirty_touches
+WHERE dirty_touches.site_id = :site_id::VARCHAR COLLATE "C")) AS anon_1;
+
+SELECT staged_left_out_touches.is_gone, count(*) AS number
+FROM staged_left_out_touches
+WHERE staged_left_out_touches.site_id = :site_id::VARCHAR COLLATE "C"
+GROUP BY staged_left_out_touches.is_gone;
 
 DELETE
 FROM enqueued_spans
