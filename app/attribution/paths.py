@@ -18,6 +18,7 @@ from app.attribution.properties import whoever_is_asked
 from app.attribution.question import Question
 from app.attribution.reach import is_in_reach
 from app.db import micros
+from app.identity.internal import internal_people
 
 
 def touches_of_sides(question: Question, over: CTE, carried: Sequence[str] = (), of_side: Sequence[str] = ()) -> CTE:
@@ -61,7 +62,7 @@ def touches_without_conversion(question: Question) -> CTE:
 
 def _touches_of_people(question: Question) -> CTE:
     """A row a touch, before the interval's end and within a look-back of its beginning, of a person without conversion of whom the
-    question's conditions on people hold; `ended_at` is the person's last."""
+    question's conditions on people hold, and who is not internal; `ended_at` is the person's last."""
     touch, span, person = tables.touches.c, tables.visitor_spans.c, question.rows(tables.conversion_people).c
     within = and_(span.visitor_id == touch.visitor_id, span.starts_at <= touch.occurred_at, span.ends_at > touch.occurred_at)
     has_converted = exists().where(
@@ -69,7 +70,7 @@ def _touches_of_people(question: Question) -> CTE:
     )
     touched_at = micros(touch.occurred_at)
     asked = whoever_is_asked(question, tables.visitor_spans)
-    conditions = [touch.site_id == bindparam("site_id"), ~has_converted, *asked]
+    conditions = [touch.site_id == bindparam("site_id"), ~has_converted, span.person_id.not_in(internal_people()), *asked]
     if question.ends_at is not None:
         conditions.append(touched_at < bindparam("ends_at", type_=BigInteger))
     if question.starts_at is not None:

@@ -18,6 +18,7 @@ from app.attribution.ledger import sides
 from app.attribution.properties import value_of_person, whoever_is_asked
 from app.attribution.question import Question
 from app.db import micros, position_of
+from app.identity.internal import internal_people
 from app.reports.greatest import rows_of_greatest
 from app.touches.queries import counts_page
 
@@ -80,8 +81,8 @@ def _within_span() -> ColumnElement[bool]:
 def readers(question: Question, by: str, *, has_start: bool, has_end: bool, is_chosen: bool) -> Select[Any]:
     """A row an item and group, for the `:limit` items with most readers, the most first, or for those of `:items` if they are chosen.
 
-    `readers` are people who viewed (or submitted) it, `views` how often, `engaged_ms` how long it was in the foreground: of those
-    people of whom the question's conditions on people and companies hold, grouped by what is known of them.
+    `readers` are people, no internal ones, who viewed (or submitted) it, `views` how often, `engaged_ms` how long it was in the
+    foreground: of those people of whom the question's conditions on people and companies hold, grouped by what is known of them.
     Reads all of the site's `events`, and `visitor_spans`, `forms`, `properties` by primary key.
     """
     item = _ITEMS[by][0]().label("item")
@@ -94,7 +95,7 @@ def readers(question: Question, by: str, *, has_start: bool, has_end: bool, is_c
             cast(func.sum(func.coalesce(_event.engaged_ms, 0)), BigInteger).label("engaged_ms"),
         )
         .select_from(_with_forms(tables.events.join(tables.visitor_spans, _within_span()), by))
-        .where(*_is_read(by, has_start=has_start, has_end=has_end))
+        .where(*_is_read(by, has_start=has_start, has_end=has_end), tables.visitor_spans.c.person_id.not_in(internal_people()))
         .group_by(item, tables.visitor_spans.c.person_id)
         .cte("read_by_people")
     )

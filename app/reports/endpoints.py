@@ -11,12 +11,14 @@ from sqlalchemy import text
 from app.reports import attribution as attribution_report
 from app.reports import conversions as conversion_list
 from app.reports import diff as diff_report
+from app.reports import excluded as excluded_report
 from app.reports import funnel as funnel_report
 from app.reports import lookback as lookback_report
 from app.reports import models as models_report
 from app.reports.answering import ReadingSite, csv_file, snapshot, snapshot_in_turn
 from app.reports.conversions import ConversionFilters
 from app.reports.diff import DiffFilters
+from app.reports.excluded import ExcludedFilters
 from app.reports.explanation import ExplainFilters, explanation
 from app.reports.lookback import LookbackFilters
 from app.reports.models import ModelsFilters
@@ -67,6 +69,14 @@ async def report_funnel(request: Request, site: ReadingSite, filters: Annotated[
     async with snapshot(request) as connection:
         answer = await funnel_report.funnel(connection, site, filters, datetime.now(UTC))
     return csv_file(funnel_report.as_table(answer, filters), "funnel") if filters.format == "csv" else answer
+
+
+@router.get("/v1/reports/excluded", summary="What counts not, by reason", tags=["reports"], response_model=None)
+async def report_excluded(request: Request, site: ReadingSite, filters: Annotated[ExcludedFilters, Query()]) -> dict[str, Any] | Response:
+    """What was dropped at the door, and what the site's rules leave out until they go: programs, spam, customers who log in, …."""
+    async with snapshot(request) as connection:
+        answer = await excluded_report.excluded(connection, site, filters, datetime.now(UTC))
+    return csv_file(excluded_report.as_table(answer), "excluded") if filters.format == "csv" else answer
 
 
 @router.get("/v1/conversions", summary="Conversions behind a number", tags=["reports"], response_model=None)

@@ -29,6 +29,7 @@ from app import tables
 from app.attribution.joins import dimension
 from app.attribution.properties import holds_of_person, value_of_person
 from app.db import micros
+from app.identity.internal import internal_people
 from app.reports.parameters import STAGES
 from app.sites.properties import Condition, Property
 
@@ -52,7 +53,8 @@ def stages_in_use() -> Select[Any]:
 
 
 def first_touches(has_start: bool, has_end: bool, conditions: Sequence[Condition] = ()) -> CTE:
-    """A row a person of whom the conditions hold and whose first touch lies in the interval (`:starts_at`, `:ends_at`): that touch.
+    """A row a person, no internal one, of whom the conditions hold and whose first touch lies in the interval (`:starts_at`,
+    `:ends_at`): that touch.
 
     Index: `ix_visitor_spans__person`.
     """
@@ -69,7 +71,7 @@ def first_touches(has_start: bool, has_end: bool, conditions: Sequence[Condition
         .where(_site(span), span.first_touched_at.is_not(None))
         .cte("spans_with_touches")
     )
-    wanted = [spans.c.rank == 1, *(holds_of_person(_now, each, spans) for each in conditions)]
+    wanted = [spans.c.rank == 1, spans.c.person_id.not_in(internal_people()), *(holds_of_person(_now, each, spans) for each in conditions)]
     if has_start:
         wanted.append(spans.c.touched_at >= bindparam("starts_at", type_=BigInteger))
     if has_end:

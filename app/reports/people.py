@@ -93,10 +93,12 @@ async def resolve(connection: AsyncConnection, site: Site, member_id: str) -> st
 
 
 async def _person(connection: AsyncConnection, site: Site, person_id: str) -> dict[str, Any]:
-    keys = (await connection.execute(queries.keys_of_person(), {"site_id": site.site_id, "person_id": person_id})).mappings().all()
+    here = {"site_id": site.site_id, "person_id": person_id}
+    keys = (await connection.execute(queries.keys_of_person(), here)).mappings().all()
     return {
         "id": ids.public(person_id),
         "is_identified": bool(keys),
+        "is_internal": bool(await connection.scalar(queries.is_person_internal(), here)),
         "name": next((row["name"] for row in keys if row["name"]), None),
         "company": next((row["company"] for row in keys if row["company"]), None),
         "keys": [_key(row) for row in keys],
@@ -134,7 +136,7 @@ def _touch(row: RowMapping) -> dict[str, Any]:
 
 
 def _event(row: RowMapping) -> dict[str, Any]:
-    names = ("type", "visitor_id", "event_id", "url", "title", "referrer", "form", "engaged_ms")
+    names = ("type", "visitor_id", "event_id", "url", "title", "referrer", "form", "engaged_ms", "left_out")
     return {"occurred_at": as_rfc3339(row["occurred_at"]), **{name: row[name] for name in names}}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, select
 
 from app import tables
 from app.attribution.joins import dimension
+from app.identity.internal import is_internal
 from app.reports.conversion_queries import LABELS
+from app.touches.queries import counts_page
 
 
 def _site(table: Any) -> ColumnElement[bool]:
@@ -45,6 +47,11 @@ def keys_of_person() -> Select[Any]:
         .where(_site(key), key.person_id == bindparam("person_id"))
         .order_by(key.key_id)
     )
+
+
+def is_person_internal() -> Select[Any]:
+    """One row: whether the person `:person_id` is staff or a tester. Index: `ix_key_people__person`."""
+    return select(is_internal(bindparam("person_id", type_=tables.Key)))
 
 
 def spans_of_person() -> Select[Any]:
@@ -130,11 +137,18 @@ def touches_of_person() -> Select[Any]:
 
 
 def events_of_person() -> Select[Any]:
-    """A row an event within the person's spans, the newest first: at most `:limit`.
+    """A row an event within the person's spans, the newest first: at most `:limit`; `left_out` is the rule for which it counts not.
 
-    Index: `ix_visitor_spans__person`, `ix_events__order`.
+    Index: `ix_visitor_spans__person`, `ix_events__order`, the key of `left_out_touches`.
     """
-    span, event, form = tables.visitor_spans.c, tables.events.c, tables.forms.c
+    span, event, form, left_out = tables.visitor_spans.c, tables.events.c, tables.forms.c, tables.left_out_touches.c
+    belongs = and_(left_out.occurred_at <= event.occurred_at, left_out.ends_at > event.occurred_at)
+    rule = (
+        select(func.min(left_out.reason))
+        .where(_site(left_out), left_out.visitor_id == event.visitor_id, belongs)
+        .correlate(tables.events)
+        .scalar_subquery()
+    )
     return (
         select(
             event.visitor_id,
@@ -146,6 +160,7 @@ def events_of_person() -> Select[Any]:
             event.referrer,
             event.engaged_ms,
             form.name.label("form"),
+            case((~counts_page(), "excluded_page"), else_=rule).label("left_out"),
         )
         .join_from(tables.visitor_spans, tables.events, and_(_site(event), _within_spans(event.occurred_at, event.visitor_id)))
         .outerjoin(tables.forms, and_(_site(form), form.form_id == event.form_id))

@@ -27,6 +27,7 @@ from app import tables
 from app.attribution.joins import dimension
 from app.attribution.properties import value_of_person
 from app.db import micros
+from app.identity.internal import internal_people
 from app.reports.funnel_queries import first_touches, with_labels
 from app.sales.stage_queries import IMPLIED
 from app.sites.properties import Condition, Property
@@ -97,7 +98,7 @@ def _entered() -> CTE:
             row.person_id, row.stage, micros(row.entered_at).label("entered_at"), row.is_implied, row.detail, row.moving_space,
             row.moving_deal_id, duration.label("duration"),
         )
-        .where(of_site(_change), row.person_id != "", is_shown())
+        .where(of_site(_change), row.person_id != "", row.person_id.not_in(internal_people()), is_shown())
         .cte("stages_in_order")
     )  # fmt: skip
 

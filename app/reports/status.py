@@ -46,6 +46,12 @@ def ignored_deals() -> Select[Any]:
     )
 
 
+def left_out_touches() -> Select[Any]:
+    """A row a rule that leaves out touches, and how many. Reads the site's `left_out_touches`."""
+    touch = tables.left_out_touches.c
+    return select(touch.reason, func.count().label("count")).where(touch.site_id == bindparam("site_id")).group_by(touch.reason)
+
+
 def number_of_internal_people() -> Select[Any]:
     """One row: how many people are internal. Reads what `internal_people` reads."""
     return select(func.count()).select_from(internal_people().subquery("internal"))
@@ -75,6 +81,7 @@ async def status(connection: AsyncConnection, site: Site, now: datetime) -> dict
         "set_aside": {row.stage: row.count for row in await connection.execute(failures(), here)},
         "connections": await calls_of_site(connection, site.site_id, now),
         "notice_endpoints": await notices_of_site(connection, site.site_id),
+        "left_out_touches": {row.reason: row.count for row in await connection.execute(left_out_touches(), here)},
         "ignored_deals": {row.reason: row.count for row in await connection.execute(ignored_deals(), here)},
         "internal_people": await connection.scalar(number_of_internal_people(), here),
         "settings_version": site.settings_version,

@@ -50,6 +50,7 @@ async def test_status_counts_what_is_pending_and_since_when(client: httpx.AsyncC
         "set_aside": {},
         "connections": [],
         "notice_endpoints": [],
+        "left_out_touches": {},
         "ignored_deals": {},
         "internal_people": 0,
         "settings_version": 1,

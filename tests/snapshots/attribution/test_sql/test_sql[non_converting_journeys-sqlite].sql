@@ -4,7 +4,14 @@ FROM touches
 JOIN visitor_spans ON visitor_spans.site_id = :site_id AND visitor_spans.visitor_id = touches.visitor_id AND visitor_spans.starts_at <= touches.occurred_at AND visitor_spans.ends_at > touches.occurred_at
 WHERE touches.site_id = :site_id AND NOT (EXISTS (SELECT *
 FROM conversion_people
-WHERE conversion_people.site_id = :site_id AND conversion_people.person_id = visitor_spans.person_id AND conversion_people.kind = :kind)) AND touches.occurred_at < :ends_at AND touches.occurred_at >= :starts_at - :lookback),
+WHERE conversion_people.site_id = :site_id AND conversion_people.person_id = visitor_spans.person_id AND conversion_people.kind = :kind)) AND (visitor_spans.person_id NOT IN (SELECT DISTINCT key_people.person_id
+FROM (SELECT excluded_keys.key_id AS key_id
+FROM excluded_keys
+WHERE excluded_keys.site_id = :site_id AND excluded_keys.key_id != '' UNION SELECT key_domains.key_id AS key_id
+FROM excluded_keys
+JOIN key_domains ON key_domains.site_id = :site_id AND key_domains.domain = excluded_keys.domain
+WHERE excluded_keys.site_id = :site_id AND excluded_keys.key_id = '') AS excluded
+JOIN key_people ON key_people.site_id = :site_id AND key_people.key_id = excluded.key_id)) AND touches.occurred_at < :ends_at AND touches.occurred_at >= :starts_at - :lookback),
 touches_without_conversion AS
 (SELECT touches_of_people.person_id AS journey, row_number() OVER (PARTITION BY touches_of_people.person_id
 ORDER BY touches_of_people.touched_at, touches_of_people.sequence, touches_of_people.type_rank, touches_of_people.event_id, touches_of_people.visitor_id) AS position, touches_of_people.origin_id AS origin_id
