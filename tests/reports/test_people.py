@@ -47,7 +47,7 @@ async def test_any_id_of_a_person_leads_to_the_whole_of_it(client: httpx.AsyncCl
     after = await get(client, f"/v1/people/{(await get(client, '/v1/people', email='ada@example.com'))['people'][0]['id']}/journey")
     assert [tie["visitor_id"] for tie in after["identity"]["visitors"]] == ["laptop"]
     assert (await get(client, "/v1/people/phone/journey"))["person"] == {
-        "id": "v_phone", "is_identified": False, "name": None, "company": None, "keys": [],
+        "id": "v_phone", "is_identified": False, "is_internal": False, "name": None, "company": None, "keys": [],
     }  # fmt: skip
 
 
