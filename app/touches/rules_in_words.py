@@ -20,6 +20,7 @@ _BECAUSE = {
     "offline event": "{named} is a word for an event",
     "webinar": "{named} is a word for a webinar",
     "outbound sales": "{named} is a word for outbound sales",
+    "inbound call": "{named} is a word for a call that somebody made to us",
     "partner": "{named} is a word for partners",
     "direct mail": "{named} is a word for direct mail",
     "cross-network campaign": "the campaign {campaign!r} says cross-network",
