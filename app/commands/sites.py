@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from app.commands.terminal import print_rows, say
+from app.commands.terminal import fail, print_rows, say
 
 sites = typer.Typer(help="Sites and their settings.", no_args_is_help=True)
 
@@ -84,6 +85,65 @@ def delete_site(site: SiteId) -> None:
 
     run(delete())
     say(f"Deleted the site {site}.")
+
+
+@sites.command("spam")
+def add_spam_referrers(
+    site: SiteId,
+    source: Annotated[str, typer.Argument(metavar="LIST", help="A file, or an https:// address: a domain a line.", show_default=False)],
+    replace: Annotated[bool, typer.Option("--replace", help="Have the site's own list be this one, instead of adding to it.")] = False,
+) -> None:
+    """Take in a list of referrer spam that others keep: `closedloop sites spam default spammers.txt`."""
+    from app.commands.running import now, opened, run, site_of
+    from app.sites import administration
+    from app.touches.spam import domains_of_list
+
+    domains, refused = domains_of_list(_read_list(source).splitlines())
+    if not domains:
+        fail(f"there is no domain in {source}: one is wanted on each line.")
+
+    async def add() -> int:
+        async with opened() as database:
+            known = [] if replace else (await site_of(database, site)).settings.spam_referrers
+            listed = list(dict.fromkeys([*known, *domains]))
+            async with database.write() as connection:
+                await administration.change_settings(connection, site, {"spam_referrers": listed}, now())
+            return len(listed)
+
+    say(f"{len(domains)} domains were read; {run(add())} are spam to {site}, besides the shipped list.")
+    if refused:
+        say(f"{refused} lines hold no domain and were left out.")
+
+
+_LONGEST_LIST = 2_000_000
+
+
+def _read_list(source: str) -> str:
+    """The text of a file or an address. Exits, saying why, if it cannot be read."""
+    import httpx
+
+    from app.commands.running import run
+    from app.outgoing import PrivateAddress
+
+    try:
+        return run(_download(source)) if source.startswith("https://") else Path(source).read_text(encoding="utf-8")
+    except (OSError, ValueError, httpx.HTTPError, PrivateAddress) as error:
+        fail(f"{source} cannot be read: {error}")
+
+
+async def _download(address: str) -> str:
+    from app.outgoing import outgoing_client
+    from app.settings import settings
+
+    text = b""
+    client = outgoing_client(allow_private=settings().allow_private_addresses, follow_redirects=True)
+    async with client, client.stream("GET", address) as answer:
+        answer.raise_for_status()
+        async for part in answer.aiter_bytes():
+            text += part
+            if len(text) > _LONGEST_LIST:
+                raise ValueError("it is longer than 2 MB")
+    return text.decode()
 
 
 def _settings(changes: list[str]) -> dict[str, Any]:

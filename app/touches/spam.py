@@ -6,11 +6,12 @@ The list (`spam_domains.txt`) is our own and short. A site adds to it (`spam_ref
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 
 from app.collect.origins import Origin
-from app.sites.settings import SiteSettings, fold
+from app.sites.settings import SiteSettings, fold, normal_host
 from app.touches.known_sites import domains_above
 
 
@@ -35,6 +36,20 @@ def _is_listed(host: str, settings: SiteSettings) -> bool:
 def _as_domain(source: str) -> str:
     name = fold(source).removeprefix("www.")
     return name if "." in name else ""
+
+
+def domains_of_list(lines: Iterable[str]) -> tuple[list[str], int]:
+    """The domains of a list that others keep, one a line and `#` before a remark, in order and once each; and how many lines hold none."""
+    found, refused = dict[str, None](), 0
+    for line in lines:
+        text = line.partition("#")[0].strip()
+        try:
+            domain = normal_host(text) if text else ""
+        except ValueError:
+            domain = ""
+        found |= {domain: None} if "." in domain else {}
+        refused += bool(text) and "." not in domain
+    return list(found), refused
 
 
 @lru_cache(maxsize=1)

@@ -48,6 +48,34 @@ def test_sites(with_site: Command) -> None:
     assert [row["site"] for row in cells(with_site("sites", "list"))] == ["default"]
 
 
+def test_a_list_of_spam_is_added_or_takes_the_place_of_the_one_before(with_site: Command, tmp_path: Path) -> None:
+    (tmp_path / "spam.txt").write_text("# kept by others\nwww.Junk.example\n\njunk.example # again\nbücher.example\nno domain\nlocalhost\n")
+    (tmp_path / "other.txt").write_text("trash.example")
+    added = with_site("sites", "spam", "default", "spam.txt")
+    assert "2 domains were read; 2 are spam to default" in added.stdout
+    assert "2 lines hold no domain" in added.stdout
+    assert "1 domains were read; 3 are spam" in with_site("sites", "spam", "default", "other.txt").stdout
+    assert _spam(with_site) == ["junk.example", "xn--bcher-kva.example", "trash.example"]
+    assert with_site("sites", "spam", "default", "other.txt", "--replace").exit_code == 0
+    assert _spam(with_site) == ["trash.example"]
+
+
+def _spam(command: Command) -> list[str]:
+    shown: list[str] = json.loads(command("sites", "show", "default").stdout)["spam_referrers"]
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [("nowhere.txt", "cannot be read"), ("empty.jsonl", "no domain"), ("https://127.0.0.1/spam.txt", "private address")],
+)
+def test_a_list_of_spam_that_cannot_be_read(with_site: Command, source: str, complaint: str) -> None:
+    refused = with_site("sites", "spam", "default", source)
+    assert refused.exit_code == 1
+    assert complaint in refused.stderr
+    assert _spam(with_site) == []
+
+
 def test_keys(with_site: Command) -> None:
     [made] = cells(with_site("keys", "create", "--scope", "read", "--label", "reports"))
     assert made["value"].startswith("cl_sk_")
