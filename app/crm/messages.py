@@ -114,6 +114,14 @@ class Deleted(BaseModel):
     id: RecordId
 
 
+class _Told(BaseModel):
+    """What a fact keeps of the event beside it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+
+
 @dataclass(frozen=True)
 class Message:
     """One message of a connection, as far as its type does not matter."""
@@ -264,12 +272,15 @@ def _activity_rows(message: Message, activity_id: str, values: dict[str, Any]) -
 def _event_fact(message: Message, data: dict[str, Any]) -> Fact:
     """What a visitor did where our snippet does not reach: the event of the log that the snippet would have sent.
 
-    It converts, makes touches and identifies as any other, so no later stage has to know of it.
+    It converts, makes touches and identifies as any other, so no later stage has to know of it. The fact beside it says only
+    that the connection told of one; its name is another than the event's, as nothing in it is a CRM's knowledge of a human.
     """
-    event: Event = _read(Event, {**data, "id": message.fact_id, "occurred_at": stamp(message.occurred_at)})
+    event_id = ids.digest("event", message.fact_id)
+    event: Event = _read(Event, {**data, "id": event_id, "occurred_at": stamp(message.occurred_at)})
     if event.type == "deal_closed":
         raise ValueError("type: a deal is told by deal.won or deal.lost")
-    return event_fact(event, Sender(message.site, is_trusted=True, received_at=message.received_at))
+    told = event_fact(event, Sender(message.site, is_trusted=True, received_at=message.received_at))
+    return _fact(message, _Told(type=event.type), [(told.table, told.row), *told.satellites])
 
 
 # ---------------------------------------------------------------- what they share

@@ -172,8 +172,11 @@ async def test_an_event_is_one_of_the_websites(database: Database, crm: Crm, def
     assert (await crm.send("event.happened", event, message_id="m1")).json() == ACCEPTED
     assert (await crm.send("event.happened", event, message_id="m1")).json()["duplicates"] == 1
     columns = ["visitor_id", "event_id", "type", "occurred_at", "is_trusted", "start_rank"]
-    await assert_rows(database, tables.events, columns, [[f"~{key}", _fact_id("m1"), "phone_call", AT, True, 2]])
-    await assert_rows(database, tables.crm_facts, ["type"], [])
+    event_id = ids.digest("event", _fact_id("m1"))
+    await assert_rows(database, tables.events, columns, [[f"~{key}", event_id, "phone_call", AT, True, 2]])
+    told = [["crm", _fact_id("m1"), "event.happened", '{"type":"phone_call"}']]
+    await assert_rows(database, tables.crm_facts, ["connection_id", "fact_id", "type", "body"], told)
+    await assert_rows(database, tables.sightings, ["fact_id"], [[event_id]])
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ async def forms_send_no_email(reading: Reading) -> Outcome:
 
 async def leads_not_in_crm(reading: Reading) -> Outcome:
     """Leads whom the CRM does not know."""
-    if not await reading.rows(facts_by_connection()):
+    if not any(row["records"] for row in await reading.rows(facts_by_connection())):
         return NotEnoughData("No CRM has told anything yet.")
     rows = await reading.rows(leads_and_the_crm())
     leads, in_crm = (sum(row[name] for row in rows) for name in ("leads", "in_crm"))

@@ -260,6 +260,12 @@ async def test_much_is_direct_and_a_crm_is_not_heard(client: httpx.AsyncClient, 
     assert states(await examined(database, now))["crm_never_heard"] == "ok"
     mute = by_code(await examined(database, now + timedelta(days=2)))["crm_never_heard"]
     assert (mute["seen"], mute["examples"][0]["connection"]) == ("1 connection has told nothing since it was made: crm.", "crm")
+    # A calendar that told of bookings was heard, and is no CRM that would know whose leads they are.
+    calendar = {"connection_id": "calendar", "space": "calendar", "type": "event.happened", "deal_id": "", "body": "{}"}
+    assert (await client.post("/v1/connections", json={"id": "calendar", "provider": "calendly"}, headers=ADMIN)).status_code == 201
+    await put(database, tables.crm_facts, {"site_id": "default", "fact_id": "f1", "occurred_at": now, "received_at": now, **calendar})
+    later = await examined(database, now + timedelta(days=2))
+    assert (by_code(later)["crm_never_heard"]["seen"], states(later)["leads_not_in_crm"]) == (mute["seen"], "not_enough_data")
 
 
 HARMLESS = {
