@@ -52,18 +52,18 @@ _LONGEST_REASON = 200
 
 
 async def forms_send_no_email(reading: Reading) -> Outcome:
-    """Forms that should make leads, but whose e-mail does not arrive: they make none, and tie nobody to the CRM."""
+    """Forms of leads whose e-mail does not arrive: nobody can tie the browser to the CRM, nor, by the default rule, is it a lead."""
     rows = await reading.rows(forms_without_email())
-    if not sum(row["submissions"] for row in rows):
-        return NotEnoughData("No form that makes leads was submitted in this time.")
+    if not rows:
+        return NotEnoughData("No form of leads was submitted in this time.")
     often = [row for row in rows if row["submissions"] >= _LEAST_LEADS and row["without_email"] >= _OFTEN * row["submissions"]]
     if not often:
         return None
     without, submitted = (sum(row[name] for row in often) for name in ("without_email", "submissions"))
     return Finding(
         "warning",
-        f"{without:,} of {counted(submitted, 'submission')} ({percent(without, submitted)}) came without an e-mail: they make no lead, and "
-        f"tie nobody to the CRM: {listed([row['name'] or '(no name)' for row in often])}.",
+        f"{without:,} of {counted(submitted, 'submission')} ({percent(without, submitted)}) came without an e-mail, by browsers of which "
+        f"nobody is known: {listed([row['name'] or '(no name)' for row in often])}.",
         Change(
             'Give the e-mail\'s input `type="email"` or `name="email"`, or send it by `closedloop.identify`. Forms that are none of leads '
             "are told apart by the setting `lead_forms`."

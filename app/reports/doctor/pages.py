@@ -69,7 +69,8 @@ async def no_page_events(reading: Reading) -> Outcome:
         return None
     if not ever:
         advice = "Put the snippet's tag into every page; `closedloop keys list` shows the write key that stands in it."
-        return Finding("error", "No page has ever sent an event.", Change(advice))
+        # Perhaps the site means to live on what its CRM and its servers tell.
+        return Finding("warning", "No page has ever sent an event.", Change(advice))
     same_days = [sum(row[f"same_day_{weeks}"] for row in reading.hosts) for weeks in range(1, SAME_DAYS + 1)]
     if min(same_days) < _LEAST_EXPECTED:
         return NotEnoughData(f"In one of the last {SAME_DAYS} weeks the same day had fewer than {_LEAST_EXPECTED} page views.")

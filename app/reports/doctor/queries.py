@@ -66,7 +66,7 @@ def _counted_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 def arrivals_by_origin() -> Select[Any]:
     """A row for what touches of the interval came with, but for term and content: the origin's parts as sent (`source`, …), what the
-    labels say of them (`channel`, `labelled_source`, …), and the number of `touches`.
+    labels say of them (`channel`, `labelled_source`, …), and the number of `touches`. At most `:most_origins`, those with most touches.
 
     Reads the site's `touches` once, and `origins`, `origin_labels` by primary key.
     """
@@ -82,6 +82,7 @@ def arrivals_by_origin() -> Select[Any]:
         .group_by(*(_origin[name] for name in ("referring_host", "source", "medium", "campaign", "click_id_kind")))
         .group_by(_label.channel, *(_label[name] for name in ("source", "medium", "campaign")))
         .order_by(func.count().desc(), *(bytewise(column) for column in sent))
+        .limit(bindparam("most_origins"))
     )
 
 
@@ -218,18 +219,21 @@ def _days(daily: CTE) -> ColumnElement[int]:
 
 
 def forms_without_email() -> Select[Any]:
-    """A row a form that makes leads by an e-mail: its `submissions` in the interval, and those `without_email`.
+    """A row a form that makes leads: its `submissions` in the interval, and those `without_email` by browsers of which nobody is known
+    (a form of somebody else's may tell us who it was by a webhook).
 
-    Reads the site's `events` once, and `form_labels`, which is small.
+    Reads the site's `events` once, `form_labels`, which is small, and `visitor_spans` by primary key.
     """
     form = tables.form_labels.c
     is_of = and_(of_site(tables.form_labels), form.form_id == _event.form_id)
-    without = _counted_if(_event.has_email.is_(False))
+    span = tables.visitor_spans.c
+    is_anybody = exists().where(of_site(tables.visitor_spans), span.visitor_id == _event.visitor_id, span.fact_id.is_not(None))
+    without = _counted_if(and_(_event.has_email.is_(False), ~is_anybody))
     return (
         select(form.name, func.count().label("submissions"), without.label("without_email"))
         .join_from(tables.events, tables.form_labels, is_of)
         .where(of_site(tables.events), _event.type == "form_submit", _in_interval(_event.occurred_at))
-        .where(form.is_lead_form.is_(True), form.needs_email.is_(True))
+        .where(form.is_lead_form.is_(True))
         .group_by(form.name)
         .order_by(without.desc(), bytewise(form.name))
     )

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import ids
-from app.attribution.ledger import ledger_by_reason
 from app.reports.doctor import campaigns, conversions, doors, pages, sources
 from app.reports.doctor.findings import SEVERITIES, Check, Finding, NotEnoughData, Outcome, Reading
 from app.reports.doctor.queries import arrivals_by_origin, views_of_hosts_and_pages
@@ -19,12 +18,15 @@ from app.reports.figures import Figures, as_csv, as_text
 from app.reports.freshness import freshness
 from app.reports.heading import heading
 from app.reports.parameters import MONEY_OF_KIND, Filters, Format, check_kind
+from app.reports.sources import source_of
 from app.reports.totals import totals
 from app.sites.days import first_instant
 from app.sites.site import Site
 from app.tables import to_micros
 
 _DAYS = 90
+_MOST_ORIGINS = 100_000
+"""Of which Python holds the names."""
 
 CHECKS: tuple[Check, ...] = (*conversions.CHECKS, *sources.CHECKS, *campaigns.CHECKS, *pages.CHECKS, *doors.CHECKS)
 
@@ -62,7 +64,7 @@ async def _reading(connection: AsyncConnection, site: Site, filters: DoctorFilte
     question, zone = filters.question(site), ZoneInfo(site.settings.timezone)
     money = MONEY_OF_KIND.get(filters.conversion)
     values = {**question.parameters, "now": to_micros(now)}
-    ledger = (await connection.execute(ledger_by_reason(question), values)).mappings().all()
+    ledger = (await source_of(connection, site, question, ("channel",))).ledger
     viewed = (await connection.execute(views_of_hosts_and_pages(), {**values, **pages.REGULAR})).mappings().all()
     today: date = now.astimezone(zone).date()
     return Reading(
@@ -73,7 +75,7 @@ async def _reading(connection: AsyncConnection, site: Site, filters: DoctorFilte
         to_micros(now),
         today,
         to_micros(first_instant(today + timedelta(days=1), zone)),
-        arrivals=(await connection.execute(arrivals_by_origin(), values)).mappings().all(),
+        arrivals=(await connection.execute(arrivals_by_origin(), {**values, "most_origins": _MOST_ORIGINS})).mappings().all(),
         hosts=[row for row in viewed if row["path"] is None],
         regular_pages=[row for row in viewed if row["path"] is not None],
         totals=totals(ledger, money, site.settings.currency),

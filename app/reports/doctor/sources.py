@@ -35,6 +35,8 @@ _origin = tables.origins.c
 _MINUTE = 60_000_000
 _LEAST_RETURNS = 3
 """Visits from a host that only ever sends people back, before we say so."""
+_OWN_SHARE = 0.001
+"""Of all page views, those that a host of the site's own has at least."""
 _SHORTEST_NAME = 4
 _EVERYDAY = frozenset({
     "shop", "store", "blog", "news", "mail", "info", "help", "docs", "demo", "test", "home", "online", "media", "group", "global",
@@ -51,13 +53,19 @@ _PARTS = re.compile(r"[.-]")
 
 
 class OwnHosts:
-    """Which hosts are the site's own: those that its settings list, and those whose pages send events."""
+    """Which hosts are the site's own: those that its settings list, and those whose pages send events.
+
+    A write key is public: whoever has it can send events of any page. So what sends hardly any, or is a site that everybody knows
+    (a translation, a cache, a mischief), makes nothing the site's own.
+    """
 
     def __init__(self, reading: Reading) -> None:
         settings = reading.site.settings
         self.listed = {registrable_domain(host) for host in settings.hosts}
         self.excluded = set(settings.excluded_hosts)
-        self.sending = [row["host"] for row in reading.hosts if row["pages"]]
+        enough = _OWN_SHARE * sum(row["pages"] for row in reading.hosts)
+        pages = [row for row in reading.hosts if row["pages"] and row["pages"] >= enough]
+        self.sending = [row["host"] for row in pages if known_host(row["host"]) is None]
 
     def is_listed(self, host: str) -> bool:
         """Whether the settings know the host, or one of its domain."""
@@ -161,14 +169,14 @@ async def page_host_not_listed(reading: Reading) -> Outcome:
     own = OwnHosts(reading)
     if not own.listed:
         return NotEnoughData("The site lists no `hosts` to compare with.")
-    if not own.sending:
+    if not any(row["pages"] for row in reading.hosts):
         return NotEnoughData("No page has sent events in this time.")
     self_referring = {registrable_domain(row["referring_host"]) for row in untagged(reading.arrivals)}
     pages = Counter({row["host"]: row["pages"] for row in reading.hosts if row["pages"]})
     unknown = Counter({
         host: number
         for host, number in pages.items()
-        if not own.is_listed(host) and host not in own.excluded and registrable_domain(host) not in self_referring
+        if not own.is_listed(host) and host not in own.excluded and not (host in own.sending and registrable_domain(host) in self_referring)
     })
     if not unknown:
         return None
@@ -200,7 +208,7 @@ async def hosts_missing(reading: Reading) -> Outcome:
             "of your pages can be told.",
             _with_hosts(reading, domains[:MOST_NAMES]),
         ),
-        examples=[{"host": row["host"], "page_views": row["pages"]} for row in reading.hosts if row["pages"]][:EXAMPLES],
+        examples=[{"host": row["host"], "page_views": row["pages"]} for row in reading.hosts if row["host"] in own.sending][:EXAMPLES],
     )
 
 

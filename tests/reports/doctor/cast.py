@@ -86,9 +86,10 @@ CAST: dict[str, Facts] = {
     "euro": [*seen("euro", page()), *won("euro", 100, currency="EUR")],
     "page gone silent": [*seen("old-page", page("old<b>")), *won("old-page", 262_144)],
     "host gone silent": [*seen("old-host", page(host="https://old.acme.example")), *won("old-host", 524_288)],
+    "a stranger with the public key": seen("stranger", page(host="https://www.google.com")),
     "leads": [fact for number in range(9) for fact in seen(f"lead{number}", page())],
     "form without e-mail": [
-        {"id": f"mute-{number}", "type": "form_submit", "visitor_id": "v-mute", "occurred_at": f"2026-03-03T10:0{number}:00Z",
+        {"id": f"mute-{number}", "type": "form_submit", "visitor_id": f"v-mute{number}", "occurred_at": f"2026-03-03T10:0{number}:00Z",
          "url": HOST + "/demo", "form": "=demo", **({"email": "m@buyer.example"} if number == 5 else {})}
         for number in range(6)
     ],
