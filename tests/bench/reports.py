@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database
 from app.reports.attribution import attribution
+from app.reports.doctor.report import DoctorFilters, doctor
 from app.reports.funnel import funnel
 from app.reports.parameters import AttributionFilters, FunnelFilters
 from app.sites.site import Site, load_site
@@ -32,6 +33,7 @@ REPORTS: dict[str, Report] = {
     "revenue, every model": _attribution(conversion="customer", model="all", by="channel"),
     "by landing page": _attribution(conversion="lead", model="linear", by="landing_page"),
     "other look-back": _attribution(conversion="lead", model="linear", by="channel", lookback_days=30),
+    "doctor": lambda connection, site, now: doctor(connection, site, DoctorFilters(), now),
     "funnel": lambda connection, site, now: funnel(connection, site, FunnelFilters(), now),
 }
 

@@ -29,7 +29,6 @@ from app.reports.doctor.queries import (
     RECENT_DAYS,
     crowded_keys,
     drops_of_interval,
-    facts_by_connection,
     forms_without_email,
     leads_and_the_crm,
     quarantined,
@@ -74,7 +73,7 @@ async def forms_send_no_email(reading: Reading) -> Outcome:
 
 async def leads_not_in_crm(reading: Reading) -> Outcome:
     """Leads whom the CRM does not know."""
-    if not any(row["records"] for row in await reading.rows(facts_by_connection())):
+    if not any(row["records"] for row in reading.connections_heard):
         return NotEnoughData("No CRM has told anything yet.")
     rows = await reading.rows(leads_and_the_crm())
     leads, in_crm = (sum(row[name] for row in rows) for name in ("leads", "in_crm"))
@@ -92,8 +91,7 @@ async def leads_not_in_crm(reading: Reading) -> Outcome:
 
 async def crm_silent(reading: Reading) -> Outcome:
     """Connections that have stopped to tell anything."""
-    rows = await reading.rows(facts_by_connection())
-    regular = [row for row in rows if row["before"] >= _LEAST_FACTS and row["days"] >= BEFORE_DAYS // 4]
+    regular = [row for row in reading.connections_heard if row["before"] >= _LEAST_FACTS and row["days"] >= BEFORE_DAYS // 4]
     if not regular:
         return NotEnoughData(f"No connection told {_LEAST_FACTS} things in the {BEFORE_DAYS} days before the last {RECENT_DAYS}.")
     silent = [row for row in regular if not row["recent"]]
@@ -127,7 +125,7 @@ async def crm_never_heard(reading: Reading) -> Outcome:
     connections = await load_connections(reading.connection, reading.site.site_id)
     if not connections:
         return NotEnoughData("The site has no connection.")
-    heard = {row["connection_id"] for row in await reading.rows(facts_by_connection())}
+    heard = {row["connection_id"] for row in reading.connections_heard}
     a_day_ago = from_micros(reading.now) - timedelta(days=1)
     mute = [each for each in connections if each.connection_id not in heard and each.created_at <= a_day_ago]
     if not mute:

@@ -124,6 +124,8 @@ class Reading:
     """Rows of `views_of_hosts_and_pages`: the hosts."""
     regular_pages: Sequence[RowMapping] = ()
     """Rows of `views_of_hosts_and_pages`: the pages with regular traffic."""
+    connections_heard: Sequence[RowMapping] = ()
+    """Rows of `facts_by_connection`."""
     totals: Mapping[str, Any] = field(default_factory=dict)
     """What counts, credited and not, as the attribution report has it."""
 

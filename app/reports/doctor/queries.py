@@ -274,7 +274,9 @@ def leads_and_the_crm() -> Select[Any]:
 def facts_by_connection() -> Select[Any]:
     """A row a connection whose CRM has told anything: how much in the newest days (`recent`) and in the weeks before (`before`, on how
     many days: `days`), the `last_at`; by when it came in; and how much was of a CRM's `records`, not of visitors.
-    Reads the site's `crm_facts` once."""
+
+    Reads the site's `crm_facts` once.
+    """
     fact = tables.crm_facts.c
     at = micros(fact.received_at)
     is_before = and_(at < _days_before_now(RECENT_DAYS), at >= _days_before_now(RECENT_DAYS + BEFORE_DAYS))

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import ids
 from app.reports.doctor import campaigns, conversions, doors, pages, sources
 from app.reports.doctor.findings import SEVERITIES, Check, Finding, NotEnoughData, Outcome, Reading
-from app.reports.doctor.queries import arrivals_by_origin, views_of_hosts_and_pages
+from app.reports.doctor.queries import arrivals_by_origin, facts_by_connection, views_of_hosts_and_pages
 from app.reports.figures import Figures, as_csv, as_text
 from app.reports.freshness import freshness
 from app.reports.heading import heading
@@ -78,6 +78,7 @@ async def _reading(connection: AsyncConnection, site: Site, filters: DoctorFilte
         arrivals=(await connection.execute(arrivals_by_origin(), {**values, "most_origins": _MOST_ORIGINS})).mappings().all(),
         hosts=[row for row in viewed if row["path"] is None],
         regular_pages=[row for row in viewed if row["path"] is not None],
+        connections_heard=(await connection.execute(facts_by_connection(), values)).mappings().all(),
         totals=totals(ledger, money, site.settings.currency),
     )
 
