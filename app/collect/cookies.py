@@ -42,8 +42,12 @@ def visitor_cookie(settings: SiteSettings, headers: Mapping[str, str], own_host:
     """
     if not settings.server_cookie or settings.consent == "cookieless":
         return None
-    visit = next((row for row in rows if row.get("type") == "visit" and row["host"]), None)
-    if visit is None or is_daily(visit["visitor_id"]) or not VISITOR_ID.match(visit["visitor_id"]):
+    for visit in rows:
+        if visit["type"] == "visit" and visit["host"]:
+            break
+    else:
+        return None
+    if is_daily(visit["visitor_id"]) or not VISITOR_ID.match(visit["visitor_id"]):
         return None
     domain = registrable_domain(own_host)
     if registrable_domain(visit["host"]) != domain or not _may_set(headers, domain):

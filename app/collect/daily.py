@@ -8,7 +8,7 @@ address itself is kept nowhere.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 from typing import Any
@@ -95,14 +95,14 @@ class DailyVisitors:
             await connection.exec_driver_sql("PRAGMA secure_delete=OFF")
 
 
-async def visitor_of_day(visitors: DailyVisitors, site: Site, visit: Visit, named: Iterable[str | None], now: int) -> str | None:
+async def visitor_of_day(visitors: DailyVisitors, site: Site, visit: Visit, named: Sequence[str | None], now: int) -> str | None:
     """What names a browser today, where its site has no cookies, or one of its events names no visitor; else None.
 
     `named` are the visitors that its events name themselves; `now` is in microseconds.
     """
     if visit.is_trusted:
         return None
-    if site.settings.consent != "cookieless" and all(visitor_id and visitor_id.strip() for visitor_id in named):
+    if site.settings.consent != "cookieless" and None not in named and not any(map(str.isspace, filter(None, named))):
         return None
     return await visitors.name(site, visit.client_address, visit.headers.get("user-agent", ""), now)
 

@@ -29,11 +29,12 @@ class PlainRoute(APIRoute):
 
 
 def readable_by_pages(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """The handler, whose problems too carry the headers that let a page read them."""
+    """The handler, whose problems too carry the headers that let a page read them. Its answers carry `CORS` themselves."""
 
     @wraps(handler)
     async def handle(request: Request) -> Response:
-        readable = _readable_by(request.headers.get("origin"))
+        origin = next((value for name, value in request.scope["headers"] if name == b"origin"), None)
+        readable = CORS if origin is None else _readable_by(origin.decode("latin-1"))
         try:
             answer = await handler(request)
         except Problem as problem:
@@ -42,17 +43,18 @@ def readable_by_pages(handler: Callable[[Request], Awaitable[Response]]) -> Call
         except HTTPException as too_large:
             too_large.headers = {**(too_large.headers or {}), **readable}
             raise
-        answer.headers.update(readable)
+        if origin is not None:
+            answer.headers.update(readable)
         return answer
 
     return handle
 
 
 @lru_cache(maxsize=1_024)
-def _readable_by(origin: str | None) -> dict[str, str]:
+def _readable_by(origin: str) -> dict[str, str]:
     """The headers for a page of that origin. It sends cookies along, so that it may keep the one of the answer; an answer to
     such a request is readable only for who is named, and tells nothing that is not the browser's own."""
-    return {**CORS, "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"} if origin else CORS
+    return {**CORS, "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
 
 
 def headers_of(request: Request) -> dict[str, str]:

@@ -58,7 +58,7 @@ async def collect(request: Request) -> Response:
         count = len(body.events) + len(body.refusals)
         await request.app.state.log.append([], dropped={(site.site_id, reason.value): count})
         return _answer([], [], {**CORS, "Closedloop-Dropped": reason.value})
-    named = [*(event.visitor_id for _, event in body.events), *(None for _ in body.refusals)]
+    named = [event.visitor_id for _, event in body.events] + [None] * len(body.refusals)
     daily = await visitor_of_day(request.app.state.daily_visitors, site, visit, named, received_at)
     stored = await store(request, body, Sender(site, caller.is_secret, received_at, body.sent_at, daily_visitor=daily))
     cookie = None if caller.is_secret else visitor_cookie(site.settings, headers, own_host(request, headers), stored.rows)

@@ -53,7 +53,6 @@ def test_it_is_for_pages_of_the_collectors_own_domain(url, own, expected):
         ([visit("https://example.com/")], {"headers": {"origin": "https://evil.example"}}),
         ([visit("https://example.com/")], {"headers": {"origin": "null"}}),
         ([visit("https://example.com/")], {"headers": {"sec-gpc": "1"}}),
-        ([{"fact_type": "deal.won"}], {}),
     ],
 )
 def test_there_is_none(rows, more):
