@@ -1,4 +1,4 @@
-/* Closed Loop's snippet, as people read it. What is served is `loop.min.js`: the same, made small by `make snippet`.
+/* Closed Loop's snippet, as people read it. What is served is `loop.min.js`: the same, made small by `make scripts`.
  *
  * It says who came from where, what they read and for how long, and which forms they submitted. The README's table states
  * all that it collects, and what it never does. Nothing that goes wrong in here reaches the page; it blocks nothing and
@@ -21,11 +21,11 @@
     const early = window.closedloop || [];
     if (early.track) return; // the page holds this script twice
 
-    let visitor, seen, page, timer, isAllowed, isOut;
+    let visitor, seen, page, isAllowed, isOut;
     let count = 0;
     let engaged = 0;
     let until;
-    let last = 0; // 0: nobody sees the page
+    let last; // 0: nobody sees the page
     let isHeld = doc.prerendering; // it is loaded ahead, and perhaps nobody will ever see it
 
     const queue = [];
@@ -34,87 +34,30 @@
     const isCookieless =
       option.consent == "cookieless" || (nav.globalPrivacyControl && option.gpc != "ignore") || (nav.doNotTrack == 1 && option.dnt);
 
-    const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => (byte + 256).toString(16).slice(1)).join("");
+    // ---------------------------------------------------------------- forms
 
-    // By characters: half of one at the end would spoil the whole event.
-    const cut = (text, length = 300) => [...text].slice(0, length).join("");
-
-    // ---------------------------------------------------------------- cookies
-
-    const cookie = safe((name) => doc.cookie.match(`\\b${name}=([\\w-]+)`)?.[1]);
-
-    // On the widest domain that the browser allows, which is the registrable one. Without a value it is deleted from each.
-    const bake = safe((name, seconds, value = "") => {
-      const labels = loc.hostname.split(".");
-      for (let n = labels.length - 2; n > -2; n--) {
-        doc.cookie =
-          `${name}=${value};path=/;samesite=lax;max-age=${seconds}` +
-          (n < 0 ? "" : ";domain=" + labels.slice(n).join(".")) + (isSecureContext ? ";secure" : "");
-        if (seconds && cookie(name) == value) return;
-      }
-    });
-
-    const forget = safe(() => {
-      bake("_loop", 0);
-      bake("_loop_s", 0);
-      visitor = seen = 0;
-      delete localStorage._loop_q;
-    });
-
-    const fill = () => {
-      if (visitor) doc.querySelectorAll("[name=closedloop_visitor_id]").forEach((input) => { input.value = visitor; });
-    };
-
-    // Another tab may have begun a session or a visitor, so the cookies are read each time.
-    // Where no cookie can be set, the visitor lasts as long as the page.
-    const touch = () => {
-      seen = Date.now();
-      if (!isAllowed || isCookieless || isHeld) return;
-      const known = cookie("_loop");
-      visitor = known || visitor || random();
-      // What the collector has set lasts longer than what a script sets, so it is left alone.
-      if (!known) bake("_loop", YEARLY, visitor);
-      bake("_loop_s", 1800, seen);
-      fill();
-    };
-
-    // ---------------------------------------------------------------- sending
-
-    // What is not known to have arrived stays in the browser: `gone` leaves it, `added` comes to it.
-    const unsent = safe((gone, added = []) => {
-      if (isCookieless) return;
-      const kept = JSON.parse(localStorage._loop_q || "[]").filter(
-        (each) => Date.now() - Date.parse(each.occurred_at) < 6e8 && !gone.some((other) => other.id == each.id)
+    const submitted = ({ target }) => {
+      // By attribute: a form's own `name` and `id` are hidden by fields of those names. An empty one: somebody else counts it.
+      const name = target.getAttribute("data-loop-form") ?? (target.getAttribute("name") || target.getAttribute("id"));
+      if (name == "") return touch();
+      const properties = {};
+      const fields = [...target.elements].filter(
+        (field) =>
+          !/hidden|passw|cc-|one-time/.test(field.type + " " + field.autocomplete) &&
+          !/^[1-9](\W?\d){12,18}$/.test(field.value) &&
+          (field.checked || !/box|radio/.test(field.type))
       );
-      localStorage._loop_q = JSON.stringify([...kept, ...added].slice(-50));
-      return kept;
-    });
-
-    const flush = (isLeaving) => {
-      timer = clearTimeout(timer);
-      if (!isAllowed || isHeld || !queue[0]) return;
-      touch();
-      const batch = queue.splice(0);
-      batch.forEach((each) => {
-        each.visitor_id = each.visitor_id || visitor;
-        if (each.url == page) each.title = cut(doc.title);
+      fields.forEach((field) => {
+        if (option.formFields?.split(",").includes(field.name)) properties[field.name] = cut(field.value);
       });
-      unsent(batch, batch);
-      const body = JSON.stringify({ events: batch, sent_at: new Date() });
-      // As text, it is a request that needs no preflight.
-      if (isLeaving && nav.sendBeacon?.(to, body)) return;
-      fetch(to, { method: "POST", body, keepalive: body.length < 2e4, credentials: "include" }).then(
-        (answer) => { if (answer.status < 429) unsent(batch); },
-        () => {}
-      );
-    };
-
-    // A copy, so that what the page changes later does not matter; and what is no JSON fails here, alone.
-    const event = (type, more) => {
-      if (isOut) return;
-      touch();
-      queue.push(JSON.parse(JSON.stringify({ id: random(), type, occurred_at: new Date(), sequence: count++, url: page, ...more })));
-      timer = timer || setTimeout(safe(flush), 200);
+      event("form_submit", {
+        form: cut(name || ""),
+        email: fields.find(
+          (field) => /e-?mail/i.test(field.type + field.name + field.id + field.autocomplete) && /\S@\S/.test(field.value)
+        )?.value,
+        properties
+      });
+      flush(1);
     };
 
     // ---------------------------------------------------------------- time
@@ -140,9 +83,57 @@
       flush(1);
     };
 
+    // ---------------------------------------------------------------- sending
+
+    const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => (byte + 256).toString(16).slice(1)).join("");
+
+    // By characters: half of one at the end would spoil the whole event.
+    const cut = (text, length = 300) => [...text].slice(0, length).join("");
+
+    // What is not known to have arrived stays in the browser: `gone` leaves it, `added` comes to it.
+    const unsent = safe((gone, added = []) => {
+      if (isCookieless) return;
+      const kept = JSON.parse(localStorage._loop_q || "[]").filter(
+        (each) => Date.now() - Date.parse(each.occurred_at) < 6e8 && !gone.some((other) => other.id == each.id)
+      );
+      localStorage._loop_q = JSON.stringify([...kept, ...added].slice(-50));
+      return kept;
+    });
+
+    // A copy, so that what the page changes later does not matter; and what is no JSON fails here, alone.
+    const event = (type, more) => {
+      if (isOut) return;
+      touch();
+      queue.push(JSON.parse(JSON.stringify({ id: random(), type, occurred_at: new Date(), sequence: count++, url: page, ...more })));
+      setTimeout(safe(flush), 200);
+    };
+
+    const flush = (isLeaving) => {
+      if (!isAllowed || isHeld || !queue[0]) return;
+      touch();
+      const batch = queue.splice(0);
+      batch.forEach((each) => {
+        each.visitor_id = each.visitor_id || visitor;
+        if (each.url == page) each.title = cut(doc.title);
+      });
+      unsent(batch, batch);
+      const body = JSON.stringify({ events: batch, sent_at: new Date() });
+      // As text, it is a request that needs no preflight.
+      if (isLeaving && nav.sendBeacon?.(to, body)) return;
+      fetch(to, { method: "POST", body, keepalive: body.length < 2e4, credentials: "include" }).then(
+        (answer) => { if (answer.status < 429) unsent(batch); },
+        () => {}
+      );
+    };
+
     // ---------------------------------------------------------------- pages
 
     const here = () => cut(option.hash == null ? loc.href.split("#")[0] : loc.href, 8e3);
+
+    // A page of an application that changes its address without loading: the one before is the referrer.
+    const moved = safe(() => {
+      if (here() != page) view(page);
+    });
 
     const view = (referrer) => {
       const begins = !(Date.now() - seen < 18e5 || cookie("_loop_s")); // a session of half an hour
@@ -153,33 +144,48 @@
       if (isAllowed) queue.unshift(...(unsent(queue) || []));
     };
 
-    // A page of an application that changes its address without loading: the one before is the referrer.
-    const moved = safe(() => {
-      if (here() != page) view(page);
+    // ---------------------------------------------------------------- cookies
+
+    // Another tab may have begun a session or a visitor, so the cookies are read each time.
+    // Where no cookie can be set, the visitor lasts as long as the page.
+    const touch = () => {
+      if (isHeld) return;
+      seen = Date.now();
+      if (!isAllowed || isCookieless) return;
+      const known = cookie("_loop");
+      visitor = known || visitor || random();
+      // What the collector has set lasts longer than what a script sets, so it is left alone.
+      if (!known) bake("_loop", YEARLY, visitor);
+      bake("_loop_s", 1800, seen);
+      fill();
+    };
+
+    // Whoever is nobody any more stands in no form either.
+    const forget = safe(() => {
+      bake("_loop", 0);
+      bake("_loop_s", 0);
+      seen = 0;
+      visitor = "";
+      fill();
+      delete localStorage._loop_q;
     });
 
-    // ---------------------------------------------------------------- forms
+    const cookie = safe((name) => doc.cookie.match(`\\b${name}=([\\w-]+)`)?.[1]);
 
-    const submitted = ({ target }) => {
-      const properties = {};
-      const fields = [...target.elements].filter(
-        (field) =>
-          !/hidden|passw|cc-|one-time/.test(field.type + " " + field.autocomplete) &&
-          !/^[1-9](\W?\d){12,18}$/.test(field.value) &&
-          (field.checked || !/box|radio/.test(field.type))
-      );
-      fields.forEach((field) => {
-        if (option.formFields?.split(",").includes(field.name)) properties[field.name] = cut(field.value);
-      });
-      event("form_submit", {
-        // By attribute: a form's own `name` and `id` are hidden by fields of those names.
-        form: cut(target.getAttribute("data-loop-form") || target.getAttribute("name") || target.getAttribute("id") || ""),
-        email: fields.find(
-          (field) => /e-?mail/i.test(field.type + field.name + field.id + field.autocomplete) && /\S@\S/.test(field.value)
-        )?.value,
-        properties
-      });
-      flush(1);
+    // On the widest domain that the browser allows, which is the registrable one. Without a value it is deleted from each.
+    const bake = safe((name, seconds, value = "") => {
+      const labels = loc.hostname.split(".");
+      for (let n = labels.length - 2; n > -2; n--) {
+        doc.cookie =
+          `${name}=${value};path=/;samesite=lax;max-age=${seconds}` +
+          (n < 0 ? "" : ";domain=" + labels.slice(n).join(".")) + (isSecureContext ? ";secure" : "");
+        if (seconds && cookie(name) == value) return;
+      }
+    });
+
+    const fill = () => {
+      if (visitor == null) return;
+      for (const input of doc.getElementsByName("closedloop_visitor_id")) input.value = visitor;
     };
 
     // ---------------------------------------------------------------- start
@@ -197,17 +203,16 @@
       // closedloop.identify("ada@example.com"), closedloop.identify("user-7"), or {email, phone, user_id}
       identify: (who) => event("identify", typeof who == "object" ? who : { [/@/.test(who) ? "email" : "user_id"]: who }),
       consent: (isGiven) => {
+        const wasOut = isOut;
         bake("closedloop_opt_out", isGiven ? 0 : YEARLY, 1);
         isAllowed = isGiven;
-        if (isGiven) {
-          const wasOut = isOut;
-          isOut = 0;
-          if (wasOut) view(doc.referrer);
-          flush();
-        } else {
-          isOut = 1;
+        isOut = !isGiven;
+        if (isOut) {
           queue.splice(0);
           forget();
+        } else {
+          if (wasOut) view(doc.referrer);
+          flush();
         }
       },
       reset: () => {
@@ -223,7 +228,7 @@
     const start = () => {
       isHeld = early.linked;
       view(doc.referrer);
-      // Another domain of the site may have said who comes: `links.js` asks.
+      // Another domain of the site may have said who comes: `loop-links.js` asks.
       isHeld?.then(
         safe((known) => {
           isHeld = 0;

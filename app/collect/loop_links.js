@@ -42,10 +42,13 @@
     let token, visitor;
     let askedAt = -FRESH_MS;
 
+    const domainOf = (host) => domains.find((name) => host == name || host.endsWith("." + name));
+
+    // Within one domain, the cookie is the same.
     const toOther = (happened) => {
       const link = happened.target.closest("a[href]");
-      const host = link && link.hostname;
-      return host && host != location.hostname && domains.some((name) => host == name || host.endsWith("." + name)) && link;
+      const domain = link && domainOf(link.hostname);
+      return domain && domain != domainOf(location.hostname) && link;
     };
 
     const prepare = safe((happened) => {

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
 
 from app.db import Database
-from tests.collect.web import A_PERSONS_BROWSER, BROWSER_ARGUMENTS, Web, open_web
+from tests.collect.web import BROWSER_ARGUMENTS, Web, open_web
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 @pytest.fixture
 async def web(browser: Browser, application: FastAPI, database: Database) -> AsyncIterator[Web]:
     """The small web of `tests.collect.web`, seen by a person."""
-    context = await browser.new_context(user_agent=A_PERSONS_BROWSER)
+    context = await browser.new_context()
     async with open_web(context, application, database) as opened:
         yield opened
         await context.close()

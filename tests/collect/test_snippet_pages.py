@@ -68,6 +68,49 @@ async def test_a_page_that_changes_its_address_without_loading(web: Web, databas
     ])  # fmt: skip
 
 
+async def test_routes_in_the_hash_are_pages_where_the_site_says_so(web: Web) -> None:
+    web.attributes = "data-hash"
+    page = await web.tab()
+    await page.goto(f"{web.shop}/#/start")
+    await page.evaluate("location.hash = '#/prices?plan=pro'")
+    await page.evaluate("history.replaceState({}, '', '#/prices?plan=free')")
+    await page.evaluate("history.pushState({}, '', '#/contact')")
+    await page.evaluate("history.back()")
+    await page.wait_for_url("**/#/prices?plan=free")
+    await web.assert_events(["type", "url", "referrer"], [
+        ["visit", f"{web.shop}/#/start", None],
+        ["pageview", f"{web.shop}/#/start", None],
+        ["pageview", f"{web.shop}/#/prices?plan=pro", f"{web.shop}/#/start"],
+        ["pageview", f"{web.shop}/#/contact", f"{web.shop}/#/prices?plan=free"],
+        ["pageview", f"{web.shop}/#/prices?plan=free", f"{web.shop}/#/contact"],
+    ])  # fmt: skip
+
+
+async def test_two_tabs_are_one_visitor_in_one_session(web: Web) -> None:
+    first, second = await web.tab(), await web.tab()
+    await first.goto(web.shop)
+    await second.goto(f"{web.shop}/prices")
+    await first.evaluate("closedloop.track('read')")
+    await second.goto(f"{web.shop}/demo")
+    await web.until_stored(5)
+    [visitor] = await web.visitors()
+    await web.assert_events(["visitor_id", "type", "path"], [
+        [visitor, "visit", "/"], [visitor, "pageview", "/"], [visitor, "read", "/"],
+        [visitor, "pageview", "/prices"], [visitor, "pageview", "/demo"],
+    ])  # fmt: skip
+
+
+async def test_a_page_that_is_loaded_ahead_counts_when_it_is_shown(web: Web) -> None:
+    await web.context.add_init_script("Object.defineProperty(document, 'prerendering', {get: () => !window.isShown})")
+    page = await web.tab()
+    await page.goto(web.shop)
+    await page.evaluate("closedloop.track('ahead'); new Promise(done => setTimeout(done, 300))")
+    assert await page.evaluate("document.cookie") == ""
+    assert web.sent == []
+    await page.evaluate("window.isShown = true; document.dispatchEvent(new Event('prerenderingchange'))")
+    await web.assert_events(["type", "path"], [["visit", "/"], ["pageview", "/"], ["ahead", ""]])
+
+
 async def test_a_session_ends_with_its_cookie(web: Web) -> None:
     page = await web.tab()
     await page.goto(web.shop)
@@ -122,17 +165,6 @@ async def test_a_cookie_that_is_there_is_not_written_again(web: Web) -> None:
     assert (visitor["value"], visitor["expires"]) == ("0123456789abcdef", until)
 
 
-async def test_of_a_form_only_its_name_and_email_leave_the_page(web: Web, database: Database) -> None:
-    page = await web.tab()
-    await page.goto(f"{web.shop}/forms")
-    for number in "1234":
-        await page.get_by_role("button", name=number).click()
-    await web.until_stored(6)
-    await assert_rows(database, tables.forms, ["name", "path"], [["by-name", "/forms"], ["by-attribute", "/forms"], ["log-in", "/forms"], ["", "/forms"]])
-    await assert_rows(database, tables.contacts, ["value"], [["bob@example.com"], ["eve@example.com"]])
-    await assert_rows(database, tables.quarantine, ["body"], [])
-
-
 async def test_what_a_page_says_itself(web: Web, database: Database) -> None:
     page = await web.tab()
     await page.goto(web.shop)
@@ -146,23 +178,3 @@ async def test_what_a_page_says_itself(web: Web, database: Database) -> None:
         ["visit", None], ["pageview", None], ["demo_booked", '{"plan":"pro"}'], ["identify", None], ["identify", None], ["identify", None],
     ])  # fmt: skip
     await assert_rows(database, tables.contacts, ["kind", "value"], [["email", "ada@example.com"], ["user_id", "7"], ["user_id", "u7"]])
-
-
-async def test_where_no_cookie_is_allowed_it_does_without(web: Web, database: Database) -> None:
-    page = await web.tab()
-    await page.goto(f"{web.shop}/frame")
-    await web.until_stored(4)
-    await assert_rows(database, tables.events, ["type", "path"], [
-        ["visit", "/frame"], ["pageview", "/frame"], ["visit", "/thanks"], ["pageview", "/thanks"],
-    ])  # fmt: skip
-    assert len(await web.visitors()) == 2
-
-
-async def test_without_beacons_it_fetches(web: Web, database: Database) -> None:
-    await web.context.add_init_script("navigator.sendBeacon = undefined")
-    page = await web.tab()
-    await page.goto(f"{web.shop}/demo")
-    await page.click("button")
-    await page.wait_for_url("**/thanks**")
-    await web.until_stored(4)
-    await assert_rows(database, tables.events, ["type"], [["visit"], ["pageview"], ["form_submit"], ["pageview"]])

@@ -173,11 +173,17 @@ class Web:
         await self.until_stored(len(rows) if of is None else await self.count())
         await assert_rows(self.database, tables.events if of is None else of, columns, rows)
 
-    async def dropped(self) -> dict[str, int]:
-        """How many events were dropped, by reason."""
-        async with self.database.read() as connection:
-            rows = await connection.execute(select(tables.drops.c.reason, func.sum(tables.drops.c.count)).group_by(tables.drops.c.reason))
-            return {reason: int(count) for reason, count in rows}
+    async def until_dropped(self, **wanted: int) -> None:
+        """Wait for so many events to be dropped, by reason; and for no others."""
+        found: dict[str, int] = {}
+
+        async def dropped() -> bool:
+            async with self.database.read() as connection:
+                row = tables.drops.c
+                found.update({name: int(count) for name, count in await connection.execute(select(row.reason, row.count))})
+            return found == wanted
+
+        assert await until(dropped), found
 
     async def cookies(self) -> dict[str, str]:
         """Those of the shop, by name."""
@@ -224,4 +230,6 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--host-resolver-rules=MAP * 127.0.0.1",
+    # For all: what a page sends when it has gone from the screen does not have the user agent of a context.
+    f"--user-agent={A_PERSONS_BROWSER}",
 ]
