@@ -109,14 +109,13 @@ async def names_differ_in_spelling(reading: Reading) -> Outcome:
     advice = "Make the others aliases of the one that is used most"
     if any(field == "medium" for field, _ in groups):
         advice += "; media have no aliases: write them in one way in your links"
-    sent = [(field, _sent_as(reading.arrivals, field, spellings)) for field, spellings in groups]
     return Finding(
         "warning",
         f"{counted(len(groups), 'name')} of sources, media or campaigns {verb(len(groups), 'is', 'are')} split in reports by what stands "
         "between the words: "
         f"{listed([_spelled(spellings) for _, spellings in groups])}.",
         Change(f"{advice}.", dict(aliases) or None),
-        await _affected(reading, sent),
+        await _affected(reading, _as_sent(reading.arrivals, groups)),
         _shown(groups),
     )
 
@@ -139,11 +138,15 @@ def _squeezed(name: str) -> str:
     return _SEPARATORS.sub("", name)
 
 
-def _sent_as(rows: Iterable[RowMapping], field: str, labelled: Counter[str]) -> Counter[str]:
-    sent: Counter[str] = Counter()
+def _as_sent(rows: Iterable[RowMapping], groups: Groups) -> Groups:
+    """Groups of labels as groups of what was sent for them."""
+    place = {(field, label): at for at, (field, labels) in enumerate(groups) for label in labels}
+    sent: Groups = [(field, Counter()) for field, _ in groups]
     for row in rows:
-        if row[field] and row[f"labelled_{field}"] in labelled:
-            sent[row[field]] += row["touches"]
+        for field in _FIELDS:
+            at = place.get((field, row[f"labelled_{field}"])) if row[field] else None
+            if at is not None:
+                sent[at][1][row[field]] += row["touches"]
     return sent
 
 

@@ -213,7 +213,7 @@ async def much_dropped(reading: Reading) -> Outcome:
     return Finding(
         "advice",
         f"{counted(dropped.total(), 'request')} of {whole:,} ({percent(dropped.total(), whole)}) were dropped at the door: {words}.",
-        Change(advice.get(most, "Much of it from bots is normal for a public page; a sudden rise may be a monitor of your own.")),
+        Change(advice.get(most, "Bots are normal for a public page; `/v1/reports/excluded` says what else counts not.")),
         examples=[{"reason": reason, "requests": number} for reason, number in dropped.most_common(EXAMPLES)],
     )
 

@@ -25,8 +25,8 @@ from app.sites.site import Site
 from app.tables import to_micros
 
 _DAYS = 90
-_MOST_ORIGINS = 100_000
-"""Of which Python holds the names."""
+_MOST_ORIGINS = 20_000
+"""Of which Python looks at the names: ingestion may run on the same event loop."""
 
 CHECKS: tuple[Check, ...] = (*conversions.CHECKS, *sources.CHECKS, *campaigns.CHECKS, *pages.CHECKS, *doors.CHECKS)
 

@@ -171,12 +171,13 @@ async def page_host_not_listed(reading: Reading) -> Outcome:
         return NotEnoughData("The site lists no `hosts` to compare with.")
     if not any(row["pages"] for row in reading.hosts):
         return NotEnoughData("No page has sent events in this time.")
+    sending = set(own.sending)
     self_referring = {registrable_domain(row["referring_host"]) for row in untagged(reading.arrivals)}
     pages = Counter({row["host"]: row["pages"] for row in reading.hosts if row["pages"]})
     unknown = Counter({
         host: number
         for host, number in pages.items()
-        if not own.is_listed(host) and host not in own.excluded and not (host in own.sending and registrable_domain(host) in self_referring)
+        if not own.is_listed(host) and host not in own.excluded and not (host in sending and registrable_domain(host) in self_referring)
     })
     if not unknown:
         return None
@@ -199,7 +200,7 @@ async def hosts_missing(reading: Reading) -> Outcome:
         return None
     if not own.sending:
         return NotEnoughData("No page has sent events in this time.")
-    domains = list(dict.fromkeys(map(registrable_domain, own.sending)))
+    domains, sending = list(dict.fromkeys(map(registrable_domain, own.sending))), set(own.sending)
     return Finding(
         "advice",
         f"The site lists no `hosts`, and pages of {listed(own.sending)} send events.",
@@ -208,7 +209,7 @@ async def hosts_missing(reading: Reading) -> Outcome:
             "of your pages can be told.",
             _with_hosts(reading, domains[:MOST_NAMES]),
         ),
-        examples=[{"host": row["host"], "page_views": row["pages"]} for row in reading.hosts if row["host"] in own.sending][:EXAMPLES],
+        examples=[{"host": row["host"], "page_views": row["pages"]} for row in reading.hosts if row["host"] in sending][:EXAMPLES],
     )
 
 

@@ -239,6 +239,10 @@ async def test_silence_of_the_whole_site_and_hosts_that_are_not_named(client: ht
     assert (silent["severity"], "at least 5 page views" in silent["seen"], "2026-04-01T11:00:00Z" in silent["seen"]) == ("error", True, True)
     assert states(await examined(database, NOW + timedelta(days=6, hours=22)))["host_silent"] == "ok"
     assert "host_silent" in by_code(await examined(database, NOW + timedelta(days=7)))
+    # Days are those of the site's zone.
+    assert (await client.patch("/v1/sites/default", json={"timezone": "America/New_York"}, headers=ADMIN)).is_success
+    night = await examined(database, NOW.replace(hour=3))
+    assert (night["from"], night["to"]) == ("2026-01-01", "2026-04-01")
     # Four views a day may be missing by chance.
     await put(database, tables.events, *views("quiet.example", "/", *(at + timedelta(days=100) for at in daily(34, 34, 1, 2, 3, 4))))
     assert states(await examined(database, NOW + timedelta(days=100)))["no_page_events"] == "not_enough_data"
