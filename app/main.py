@@ -23,7 +23,7 @@ from app.attribution import endpoints as models
 from app.body_limit import BodyLimit
 from app.collect import endpoints as events
 from app.collect import form_endpoints as forms
-from app.collect import links, opt_out, pixel, quarantine, snippet
+from app.collect import links, opt_out, pixel, quarantine, segment, snippet
 from app.collect.alias import alias_router
 from app.collect.daily import DailyVisitors
 from app.crm import endpoints as webhooks
@@ -69,6 +69,7 @@ Send web events to `/v1/events` and CRM webhooks to `/v1/webhooks/{connection_id
 
 _TAGS = [
     {"name": "collect", "description": "Events from web pages and servers, and the snippet that sends them."},
+    {"name": "segment", "description": "The same from the SDKs of Segment and RudderStack, with only their host and key changed."},
     {"name": "crm", "description": "Webhooks of CRMs."},
     {"name": "reports", "description": "Credit, funnels, conversions and why each channel got what it got."},
     {"name": "people", "description": "Who is who, what they did, how to undo a wrong join, and how to export or erase a person."},
@@ -117,7 +118,7 @@ def create_app(settings: Settings, *, run_pipeline: bool = True) -> FastAPI:
     app.state.settings = settings
     app.state.run_pipeline = run_pipeline
     app.add_middleware(BodyLimit, largest=settings.max_batch_bytes)
-    collecting = (events, forms, links, opt_out, pixel, webhooks)
+    collecting = (events, forms, links, opt_out, pixel, segment, webhooks)
     ours = (administration, segments, models, notices, identity, privacy)
     read = (reports, journey_reports, opportunities, stage_reports, reconciliation, experiments, doctor)
     for door in (*collecting, *ours, *read):

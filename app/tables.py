@@ -592,7 +592,7 @@ quarantine = _table(
     "What could not be understood or stored: kept 30 days, visible and replayable.",
     _site(),
     _id("quarantine_id", "128-bit hash of door and body: the same body sent again is one row."),
-    _text("door", "`events` or `webhook:<connection>`."),
+    _text("door", "`events`, `segment`, `segment:deal` (its event is stored, the deal is not) or `webhook:<connection>`."),
     _text("reason", "Why it was refused, in words."),
     _text("body", "What was sent, as text (capped)."),
     _flag("is_trusted", "It came with a secret key."),

@@ -146,7 +146,7 @@ def deal_facts(
     satellites += [(tables.deal_contacts, {**here, "fact_id": fact_id, "link_id": link}) for link in links]
     satellites += contact_rows
     satellites += record_satellites(site, [deal_record(space, deal.id)], fact_id, occurred_at, received_at, property_texts(deal.properties))
-    satellites += _company_satellites(site, deal.company, space, fact_id, occurred_at, received_at)
+    satellites += company_satellites(site, deal.company, space, fact_id, occurred_at, received_at)
     satellites.append((tables.deals_queue, {**here, "received_at": received_at}))
     row = {**said, "connection_id": connection_id, "type": fact_type, "received_at": received_at, "body": _body(deal)}
     return Fact(tables.crm_facts, row, tuple(satellites))
@@ -171,10 +171,10 @@ def contact_satellites(
         [key_id] = subject_keys(site, contact=(space, contact.id))
         rows.append((tables.contacts, contact_row(site, key_id, "contact", contact.id, occurred_at, email=contact.email, **details)))
     link = link_id(keys)
-    texts = property_texts(contact.properties) | _employer(contact.company, space) | _sales_fields(contact)
+    texts = property_texts(contact.properties) | employer(contact.company, space) | _sales_fields(contact)
     rows += person_satellites(site, link, contact.visitor_id or "", fact_id, occurred_at, is_trusted=True, texts=texts)
-    rows += _company_satellites(site, contact.company, space, fact_id, occurred_at, received_at)
-    rows += _membership_rows(site, contact, keys[0], space, fact_id, occurred_at)
+    rows += company_satellites(site, contact.company, space, fact_id, occurred_at, received_at)
+    rows += membership_rows(site, contact, keys[0], space, fact_id, occurred_at)
     return link, rows
 
 
@@ -189,7 +189,7 @@ def _sales_fields(contact: Contact) -> dict[str, str | None]:
     return {RESERVED + name: as_text(value) for name, value in sent.items()}
 
 
-def _employer(company: Company | None, space: str) -> dict[str, str | None]:
+def employer(company: Company | None, space: str) -> dict[str, str | None]:
     """The field that ties a human to a company. A name alone ties nobody: two companies may have the same."""
     if company is None or not (company.id or company.domain):
         return {}
@@ -197,7 +197,7 @@ def _employer(company: Company | None, space: str) -> dict[str, str | None]:
     return {COMPANY: records[0]} if records else {}
 
 
-def _company_satellites(
+def company_satellites(
     site: Site, company: Company | None, space: str, fact_id: str, occurred_at: int, received_at: int
 ) -> list[Row]:
     if company is None or not company.properties:
@@ -206,7 +206,7 @@ def _company_satellites(
     return record_satellites(site, records, fact_id, occurred_at, received_at, property_texts(company.properties))
 
 
-def _membership_rows(site: Site, contact: Contact, key_id: str, space: str, fact_id: str, occurred_at: int) -> list[Row]:
+def membership_rows(site: Site, contact: Contact, key_id: str, space: str, fact_id: str, occurred_at: int) -> list[Row]:
     """The row of `contact_companies` of a contact that sent its company's ID, or that it has none."""
     company = contact.company
     says_nothing = "company" not in contact.model_fields_set or (company is not None and "id" not in company.model_fields_set)

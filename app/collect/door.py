@@ -104,3 +104,19 @@ def host_of(address: str) -> str:
         return (urlsplit(address).hostname or "").rstrip(".")
     except ValueError:
         return ""
+
+
+def written_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema with each reference replaced by what it names: only models of routes stand among OpenAPI's components."""
+    definitions = schema.pop("$defs", {})
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, list):
+            return [resolved(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return resolved(definitions[part["$ref"].rpartition("/")[2]])
+        return {name: resolved(value) for name, value in part.items()}
+
+    return {name: resolved(value) for name, value in schema.items()}

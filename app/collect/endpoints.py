@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.collect import quarantine
 from app.collect.cookies import visitor_cookie
 from app.collect.daily import visitor_of_day
-from app.collect.door import CORS, PlainRoute, address_of, headers_of, key_of, own_host, query_of, readable_by_pages
+from app.collect.door import CORS, PlainRoute, address_of, headers_of, key_of, own_host, query_of, readable_by_pages, written_out
 from app.collect.drops import Visit, reason_to_drop
 from app.collect.personal import personal_names, without_personal
 from app.collect.schemas import Accepted, Batch, Body, Limits, Refusal, SingleEvent, inflate, read_body
@@ -139,26 +139,10 @@ async def preflight(_request: Request) -> Response:
 
 def _documented() -> dict[str, Any]:
     """The endpoint in OpenAPI. It reads its body itself: the framework's way would cost a third of the requests per second."""
-    schema = {"anyOf": [_written_out(model.model_json_schema()) for model in (SingleEvent, Batch)]}
+    schema = {"anyOf": [written_out(model.model_json_schema()) for model in (SingleEvent, Batch)]}
     content = {"application/json": {"schema": schema}, "text/plain": {"schema": schema}}
     key = {"name": "key", "in": "query", "schema": {"type": "string"}, "description": "The key, where no header can be set."}
     return {"requestBody": {"required": True, "content": content}, "parameters": [key]}
-
-
-def _written_out(schema: dict[str, Any]) -> dict[str, Any]:
-    """A JSON schema with each reference replaced by what it names: only models of routes stand among OpenAPI's components."""
-    definitions = schema.pop("$defs", {})
-
-    def resolved(part: Any) -> Any:
-        if isinstance(part, list):
-            return [resolved(each) for each in part]
-        if not isinstance(part, dict):
-            return part
-        if "$ref" in part:
-            return resolved(definitions[part["$ref"].rpartition("/")[2]])
-        return {name: resolved(value) for name, value in part.items()}
-
-    return {name: resolved(value) for name, value in schema.items()}
 
 
 router.add_api_route(

@@ -43,7 +43,7 @@ class QuarantinedItem(BaseModel):
     """One thing that could not be understood or stored."""
 
     id: str
-    door: str = Field(description="`events` or `webhook:<connection>`.")
+    door: str = Field(description="`events`, `segment`, `segment:deal` (its event is stored, the deal is not) or `webhook:<connection>`.")
     reason: str
     body: str = Field(description="As it was sent; a long one is cut.")
     is_trusted: bool = Field(description="It came with a secret key.")

@@ -185,7 +185,7 @@ def _read_single(body: bytes, limits: Limits) -> Body:
 
 def _read_piecemeal(body: bytes, limits: Limits) -> Body:
     """The same for a body in which something is wrong: each event by itself."""
-    parsed = _parse(body)
+    parsed = parse_object(body)
     is_batch = "events" in parsed
     if is_batch and not isinstance(parsed["events"], list):
         raise BadRequest("`events` is not a list.")
@@ -225,13 +225,14 @@ def _envelope(parsed: dict[str, Any]) -> tuple[int | None, str | None]:
     return envelope.sent_at, envelope.key
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes) -> dict[str, Any]:
+    """A JSON object. BadRequest if the body is none."""
     try:
         parsed = json.loads(body.decode(), parse_int=_whole_number)
     except (ValueError, RecursionError) as error:
         raise BadRequest("The body is not JSON in UTF-8.") from error
     if not isinstance(parsed, dict):
-        raise BadRequest('The body is neither an event nor {"events": [...]}.')
+        raise BadRequest("The body is not a JSON object.")
     return parsed
 
 
@@ -247,7 +248,7 @@ class _LazyEvents:
         self._body = body
 
     def __call__(self, index: int) -> Any:
-        parsed = _parse(self._body)
+        parsed = parse_object(self._body)
         return parsed["events"][index] if "events" in parsed else _without_envelope(parsed)
 
 

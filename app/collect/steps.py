@@ -51,6 +51,8 @@ class Sender(NamedTuple):
     """An administrator replays it, and vouches for its age."""
     daily_visitor: str | None = None
     """What names the browser today (`app.collect.daily`), where its events name no visitor or the site takes none."""
+    is_sdk: bool = False
+    """An SDK of the kind that pages and servers share: under a write key, too, a user ID may stand for a browser."""
 
     def visitor(self, sent: str | None) -> str | None:
         """The visitor whom an event stands under that was sent with this one, or none. None if nobody can say."""
@@ -66,6 +68,8 @@ class Draft:
 
     event: Event
     sender: Sender
+    other_user_id: str | None = None
+    """Another user ID of the same human."""
     row: dict[str, Any] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     satellites: list[Row] = field(default_factory=list)
@@ -73,15 +77,18 @@ class Draft:
     origin: Origin = NOWHERE
 
 
-def fact_of(event: Event, sender: Sender, refused: Callable[[str], dict[str, Any]] | None = None) -> Fact:
+def fact_of(
+    event: Event, sender: Sender, refused: Callable[[str], dict[str, Any]] | None = None, other_user_id: str | None = None
+) -> Fact:
     """The fact that an event is. ValueError (mostly NotAllowed) if it cannot be taken.
 
-    `refused` makes its row of the quarantine, should the database not take it either.
+    `refused` makes its row of the quarantine, should the database not take it either. `other_user_id` is one more that
+    the same human has.
     """
     _check_allowed(event, sender)
     if event.type == "deal_closed":
         return replace(_deal_fact(event, sender), refused=refused)
-    draft = Draft(event, sender)
+    draft = Draft(event, sender, other_user_id)
     for put in PUTS:
         put(draft)
     return Fact(tables.events, draft.row, tuple(draft.satellites), refused)
@@ -98,7 +105,7 @@ def _check_allowed(event: Event, sender: Sender) -> None:
 
 def put_times(draft: Draft) -> None:
     """`occurred_at`, by our clock, and when it came in."""
-    draft.row["occurred_at"] = _occurred_at(draft.event, draft.sender)
+    draft.row["occurred_at"] = occurred_at(draft.event, draft.sender)
     draft.row["received_at"] = draft.sender.received_at
     draft.row["sequence"] = draft.event.sequence
 
@@ -114,13 +121,16 @@ def put_keys(draft: Draft) -> None:
     draft.satellites += clear_texts(
         site, draft.row["occurred_at"], email=event.email, phone=event.phone, user_id=event.user_id
     )
+    if draft.other_user_id:
+        draft.keys = sorted({*draft.keys, *subject_keys(site, user_id=draft.other_user_id)})
+        draft.satellites += clear_texts(site, draft.row["occurred_at"], user_id=draft.other_user_id)
 
 
 def put_visitor(draft: Draft) -> None:
     """The browser, or the pseudo-visitor of the key under which a server's event stands."""
     visitor_id = draft.sender.visitor(draft.event.visitor_id)
     if visitor_id is None:
-        visitor_id = pseudo_visitor(draft.keys) if draft.sender.is_trusted else None
+        visitor_id = pseudo_visitor(draft.keys) if draft.sender.is_trusted or draft.sender.is_sdk else None
     elif visitor_id.startswith("~"):
         raise NotAllowed("visitor_id may not begin with ~")
     if visitor_id is None:
@@ -165,7 +175,7 @@ def put_origin(draft: Draft) -> None:
 def put_ranks(draft: Draft) -> None:
     """Whether it may start a session, and whether it keeps one alive."""
     kind, states_source = draft.event.type, draft.arrival is not None and draft.origin is not draft.arrival.origin
-    if kind in _NEVER_STARTS:
+    if kind in _NEVER_STARTS or (_is_told_by_a_server(draft) and not states_source):
         draft.row["start_rank"] = 0
     else:
         draft.row["start_rank"] = 2 if kind in _STARTS or states_source else 1
@@ -222,16 +232,24 @@ PUTS: tuple[Callable[[Draft], None], ...] = (
 # ---------------------------------------------------------------- what the steps share
 
 
-def _occurred_at(event: Event, sender: Sender) -> int:
+def _is_told_by_a_server(draft: Draft) -> bool:
+    """Whether a server's SDK tells what happened to a human, and not that one arrived: it is no Direct visit before the order."""
+    if not draft.sender.is_sdk or draft.event.type in _STARTS or draft.event.url:
+        return False
+    is_of_keys: bool = draft.row["visitor_id"].startswith("~")
+    return is_of_keys
+
+
+def occurred_at(event: Event, sender: Sender) -> int:
     """When it happened: the sender's clock put right by what it said when it sent, and never in the future."""
     if event.occurred_at is None:
         return sender.received_at
     skew = 0 if sender.sent_at is None else sender.received_at - sender.sent_at
     corrected = event.occurred_at + (skew if abs(skew) > _SKEW_ALLOWED else 0)
-    occurred_at = max(0, min(corrected, sender.received_at))
-    if not sender.is_trusted and not sender.may_be_old and occurred_at < sender.received_at - _OLDEST_PUBLIC:
+    happened_at = max(0, min(corrected, sender.received_at))
+    if not sender.is_trusted and not sender.may_be_old and happened_at < sender.received_at - _OLDEST_PUBLIC:
         raise NotAllowed("older than 7 days, which needs a secret key")
-    return occurred_at
+    return happened_at
 
 
 def _event_id(event: Event) -> str:
@@ -263,16 +281,16 @@ def _deal_fact(event: Event, sender: Sender) -> Fact:
         raise NotAllowed("deal_closed needs deal")
     return deal_facts(
         sender.site,
-        _with_subject(event.deal, event),
+        with_subject(event.deal, event),
         "lost" if event.deal.outcome == "lost" else "won",
         fact_id=ids.digest("events", _event_id(event)),
         fact_type="deal.lost" if event.deal.outcome == "lost" else "deal.won",
-        occurred_at=_occurred_at(event, sender),
+        occurred_at=occurred_at(event, sender),
         received_at=sender.received_at,
     )
 
 
-def _with_subject(deal: Deal, event: Event) -> Deal:
+def with_subject(deal: Deal, event: Event) -> Deal:
     """The deal, with what the event around it says of its human where the deal says nothing itself."""
     changes: dict[str, Any] = {}
     if event.visitor_id and deal.visitor_id is None:

@@ -16,6 +16,7 @@ from app.money import currency_code
 from app.sites.addresses import normal_domain, normal_email
 from app.sites.hours import BusinessHours, Holidays
 from app.sites.properties import MappedProperty, Segment, conditions_of, properties_of_site
+from app.sites.tracked_deals import TrackedDeal
 
 T = TypeVar("T")
 
@@ -373,6 +374,12 @@ class SiteSettings(BaseModel):
     crm_touches: bool = Field(
         True, description="Whether touches that a CRM reports (its stored original source, campaigns, events) take part in journeys."
     )
+    segment_deals: list[TrackedDeal] = Field(
+        [],
+        max_length=100,
+        description='Events of Segment\'s SDKs that are facts of deals: `{"event": "Order Completed", "outcome": "won"}`, or `lost`, `open`, '
+        "`refunded`; `id`, `amount` and `currency` list the properties that hold them; `write_key` lets the public key say so.",
+    )
     excluded_deals: list[DealPattern] = Field(
         [], max_length=1_000, description="Names of deals that count not, ASCII letters in either case, with `*` at their ends: `*test*`."
     )
@@ -436,6 +443,13 @@ class SiteSettings(BaseModel):
                 conditions_of(segment.filters, known)
             except ValueError as error:
                 raise ValueError(f"segment {segment.name[:60]!r}: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _events_mean_one_thing_of_a_deal(self) -> Self:
+        events = [fold(each.event) for each in self.segment_deals]
+        if twice := sorted({event for event in events if events.count(event) > 1}):
+            raise ValueError(f"segment_deals names {twice[0][:60]!r} twice; case does not tell events apart")
         return self
 
     @model_validator(mode="after")

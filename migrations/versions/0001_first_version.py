@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "ea2a8c55"
+revision = "f76d0b5f"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1006,7 +1006,12 @@ def upgrade() -> None:
             nullable=False,
             comment="128-bit hash of door and body: the same body sent again is one row.",
         ),
-        sa.Column("door", sa.Text(), nullable=False, comment="`events` or `webhook:<connection>`."),
+        sa.Column(
+            "door",
+            sa.Text(),
+            nullable=False,
+            comment="`events`, `segment`, `segment:deal` (its event is stored, the deal is not) or `webhook:<connection>`.",
+        ),
         sa.Column("reason", sa.Text(), nullable=False, comment="Why it was refused, in words."),
         sa.Column("body", sa.Text(), nullable=False, comment="What was sent, as text (capped)."),
         sa.Column("is_trusted", sa.Boolean(), nullable=False, comment="It came with a secret key."),
