@@ -183,7 +183,7 @@ def label_origin(origin: Origin, settings: SiteSettings) -> OriginLabel:
     arrival = arrival_of(origin, settings)
     own_rule = _own_rule(arrival, settings)
     channel, rule = _channel_and_rule(origin, arrival, own_rule)
-    # A site that writes a rule on a referrer wants it to count, also where the shipped list would ignore it.
+    # A site that writes a rule on a referrer wants it to count, also where a shipped list would not.
     is_wanted = own_rule is not None and own_rule[1].referrer is not None
     return OriginLabel(
         channel=channel,
@@ -195,7 +195,7 @@ def label_origin(origin: Origin, settings: SiteSettings) -> OriginLabel:
         content=folded(origin.content) or NOT_SET,
         referrer=origin.referring_host or NONE,
         is_ignored=arrival.has_ignored_referrer and not is_tagged(origin) and not is_wanted,
-        is_spam=is_spam(origin, settings),
+        is_spam=is_spam(origin, settings) and not is_wanted,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
-from app.collect.origins import Origin, arrival
+from app.collect.origins import Origin, arrival, registrable_domain
 from app.sites.settings import ChannelRule, SiteSettings
 from app.touches.channels import CHANNELS, OriginLabel, label_origin
+from app.touches.known_sites import known_host
 
 DEFAULTS = SiteSettings()
 
@@ -407,3 +410,36 @@ def test_a_rule_on_a_referrer_makes_an_ignored_host_count() -> None:
     settings = SiteSettings(channel_rules=rules)
     assert label_origin(ref("paypal.com"), settings).is_ignored is False
     assert label_origin(ref("stripe.com"), settings).is_ignored is True
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_spam"),
+    [
+        (ref("semalt.com"), True),
+        (ref("best.semalt.com"), True),
+        (ref("notsemalt.com"), False),
+        (ref("semalt.com.example"), False),
+        (utm("WWW.Semalt.com"), True),
+        (utm("semalt"), False),
+        (utm("google", "cpc", ref="semalt.com"), True),
+        (ref("a.junk.example"), True),
+        (ref("fine.junk.example"), False),
+        (ref("a.fine.junk.example"), False),
+        (ref("darodar.com"), False),
+        (ref("partner.example"), False),
+        (Origin(explicit_channel="Partners", source="semalt.com"), False),
+        (Origin(), False),
+    ],
+)
+def test_spam(origin: Origin, is_spam: bool) -> None:
+    settings = SiteSettings(
+        spam_referrers=["junk.example", "partner.example"], allowed_referrers=["fine.junk.example", "darodar.com"],
+        channel_rules=[ChannelRule(channel="Partners", referrer="partner.example")],
+    )  # fmt: skip
+    assert label_origin(origin, settings).is_spam is is_spam
+
+
+def test_the_shipped_list_names_each_domain_once_and_nobody_who_is_known() -> None:
+    domains = files("app.touches").joinpath("spam_domains.txt").read_text(encoding="ascii").splitlines()[2:]
+    assert domains == sorted(set(domains))
+    assert [domain for domain in domains if registrable_domain(domain) != domain or known_host(domain)] == []
