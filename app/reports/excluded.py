@@ -21,6 +21,7 @@ _SETTINGS = {
     "bot": None,
     "prefetch": None,
     "opted_out": None,
+    "honeypot": None,
     "gpc": "honour_gpc",
     "dnt": "honour_dnt",
     "excluded_network": "excluded_networks",
