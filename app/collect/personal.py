@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from app.sites.settings import SiteSettings
@@ -37,6 +38,7 @@ PERSONAL = CREDENTIALS | frozenset(
 )  # fmt: skip
 """Names, folded, of what is taken out unless a site keeps it."""
 
+_ADDRESSES = frozenset({"url", "referrer", "referer", "href", "search", "path"})
 _LINK = "_loop"
 """The token of a link between domains: nobody else may come by it."""
 _SEPARATORS = str.maketrans("", "", "-_. ")
@@ -75,6 +77,23 @@ def without_personal(address: str, names: frozenset[str] = PERSONAL) -> str:
     if kept_page == page and kept_fragment == fragment:
         return address
     return kept_page + ("#" + kept_fragment if kept_fragment else "")
+
+
+def without_personal_in(value: Any, names: frozenset[str], deepest: int = 10) -> Any:
+    """A parsed JSON value, whose members that are named like addresses are without it."""
+    if not deepest:
+        return value
+    if isinstance(value, list):
+        return [without_personal_in(member, names, deepest - 1) for member in value]
+    if isinstance(value, dict):
+        return {name: _member(name, member, names, deepest - 1) for name, member in value.items()}
+    return value
+
+
+def _member(name: str, value: Any, names: frozenset[str], deepest: int) -> Any:
+    if name in _ADDRESSES and isinstance(value, str):
+        return without_personal(value, names)
+    return without_personal_in(value, names, deepest)
 
 
 def _without(text: str, names: frozenset[str]) -> str:

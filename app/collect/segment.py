@@ -23,6 +23,7 @@ from app.collect import quarantine
 from app.collect.daily import DailyVisitors
 from app.collect.door import CORS, PlainRoute, address_of, headers_of, query_of, readable_by_pages, written_out
 from app.collect.drops import Reason, Visit, drop_excluded_network, reason_to_drop
+from app.collect.personal import personal_names, without_personal_in
 from app.collect.schemas import Limits
 from app.collect.segment_mapping import Refused, deal_fact, event_fact
 from app.collect.segment_messages import Kind, Message, Messages, Success, message_of, open_body, read_sent
@@ -91,14 +92,14 @@ async def _kept(request: Request, messages: list[Any], visit: Visit, sender: Sen
         if reason := _reason_to_drop(browser):
             kept.dropped[reason] += 1
             continue
-        refused = partial(_set_aside, sent, sender, DOOR)
+        named = sender._replace(daily_visitor=await _daily_visitor(request, browser, sender))
+        refused = partial(_set_aside, sent, named, DOOR)
         try:
             message = message_of(sent, limits.event_bytes)
         except ValueError as error:
             kept.quarantined.append(refused(str(error)))
             continue
-        daily = await _daily_visitor(request, browser, sender)
-        _keep(kept, message, sender._replace(daily_visitor=daily), refused, partial(_set_aside, sent, sender, DEAL_DOOR))
+        _keep(kept, message, named, refused, partial(_set_aside, sent, named, DEAL_DOOR))
     return kept
 
 
@@ -181,9 +182,25 @@ def _text(value: object) -> str:
 
 
 def _set_aside(sent: Any, sender: Sender, door: str, reason: str) -> dict[str, Any]:
+    body = quarantine.as_text(_as_decided(sent, sender))
     return quarantine.quarantine_row(
-        sender.site.site_id, door, reason, quarantine.as_text(sent), is_trusted=sender.is_trusted, received_at=sender.received_at
+        sender.site.site_id, door, reason, body, is_trusted=sender.is_trusted, received_at=sender.received_at
     )
+
+
+def _as_decided(sent: Any, sender: Sender) -> Any:
+    """A message as it was sent, but without the browser's address and what looks personal in those of pages, and with the visitor that was
+    decided when it came in."""
+    if not isinstance(sent, dict):
+        return sent
+    kept = without_personal_in(sent, personal_names(sender.site.settings))
+    if isinstance(kept.get("context"), dict):
+        kept["context"] = {name: value for name, value in kept["context"].items() if name != "ip"}
+    if sender.is_trusted or sender.site.settings.consent != "cookieless":
+        return kept
+    # An alias may name the browser twice.
+    is_twice = kept.get("previousId") is not None and kept["previousId"] == kept.get("anonymousId")
+    return {**kept, **dict.fromkeys(("anonymousId", "previousId") if is_twice else ("anonymousId",), sender.daily_visitor)}
 
 
 def _read_again(site: Site, kept: quarantine.Quarantined) -> Fact:

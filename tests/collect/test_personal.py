@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import tables
 from app.collect.origins import arrival
-from app.collect.personal import PERSONAL, folded, personal_names, without_personal
+from app.collect.personal import PERSONAL, folded, personal_names, without_personal, without_personal_in
 from app.sites.settings import SiteSettings
 from tests.collect.bodies import as_body
 from tests.rows import assert_rows
@@ -77,6 +77,15 @@ def test_a_site_adds_names_and_takes_some_off():
     assert without_personal("/x?customer_no=7&name=blue&phone=1&_loop=t&q=a@b.example&name=a@b.example", names) == "/x?name=blue"
     assert personal_names(SiteSettings()) is PERSONAL
     assert all(name == folded(name) for name in PERSONAL)
+
+
+def test_of_json_it_is_taken_where_addresses_are():
+    sent = {"url": "/x?email=1", "q": "/x?email=1", "context": [{"page": {"referrer": "/y?token=1&a=b", "search": "?email=1"}}], "path": 7}
+    assert without_personal_in(sent, PERSONAL) == {"url": "/x", "q": "/x?email=1", "context": [{"page": {"referrer": "/y?a=b", "search": ""}}], "path": 7}
+    nested = []
+    for _ in range(5_000):
+        nested = [nested]
+    assert without_personal_in(nested, PERSONAL)
 
 
 def test_an_arrival_is_read_without_it():

@@ -224,6 +224,24 @@ async def test_on_a_site_without_cookies_no_visitor_of_a_page_is_taken(client, d
     await assert_rows(database, tables.quarantine, ["reason"], [["visitor_id is needed"]])
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_is_set_aside_says_no_more_of_a_person_than_what_is_stored(client, database):
+    await set_site(client, consent="cookieless")
+    page = {"url": "https://a.example/x?email=e&utm_source=news", "search": "?email=e&utm_source=news", "referrer": "https://b.example/?q=ada@example.com"}
+    old = {**TRACK, "context": {"ip": "203.0.113.7", "page": page}, "timestamp": "2026-01-01T00:00:00Z"}
+    await stored(client, {**TRACK, "messageId": "m2"}, old, headers={**BROWSER, "X-Forwarded-For": "203.0.113.7"})
+    async with database.read() as connection:
+        [body] = await connection.scalars(select(tables.quarantine.c.body))
+    assert [text for text in ('"ann"', "203.0.113.7", "email", "ada@example.com") if text in body] == []
+    assert body.count("utm_source=news") == 2
+
+    assert (await client.post("/v1/quarantine", json={}, headers=ADMIN)).json()["stored"] == 1
+    async with database.read() as connection:
+        [visitor] = set(await connection.scalars(select(tables.events.c.visitor_id)))
+    assert visitor.startswith("d_")
+    await assert_rows(database, tables.events, ["event_id", "url"], [["m1", "https://a.example/x?utm_source=news"], ["m2", None]])
+
+
 # ---------------------------------------------------------------- goals and deals
 
 
