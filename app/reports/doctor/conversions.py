@@ -43,11 +43,13 @@ _LONGEST_LOOKBACK = 730
 _OFTEN = 0.2
 """A share from which on it is no exception any more."""
 
-HIDDEN_INPUT = '<input type="hidden" name="closedloop_visitor_id">'
+_HIDDEN_INPUT = '<input type="hidden" name="closedloop_visitor_id">'
 RECIPE = (
-    f"Put {HIDDEN_INPUT} into each form that goes to the CRM: the snippet fills it. Keep it in a field of the CRM's contact, and send it "
-    "back as the contact's `visitor_id`."
+    f"Put {_HIDDEN_INPUT} into each form that goes to the CRM: the snippet fills it (`/loop-forms.js` hands the ID to embedded forms). "
+    "Keep it in a field of the CRM's contact, which the connection reads as `visitor_id` (its setting `fields`; in HubSpot the property "
+    "`closedloop_visitor_id`)."
 )
+"""How the visitor ID reaches the CRM."""
 
 
 def _conversions(affected: Affected) -> str:

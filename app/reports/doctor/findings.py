@@ -24,7 +24,6 @@ Severity = Literal["error", "warning", "advice"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "advice")
 EXAMPLES = 5
 """Most examples that a finding shows, of each kind."""
-NONE = Figures()
 MOST_NAMES = 5_000
 """Most hosts, pages or names that one finding is about: a statement takes no more than some thousand parameters."""
 
@@ -33,7 +32,7 @@ MOST_NAMES = 5_000
 class Affected:
     """The conversions that a finding concerns, each whole and once, and the first few of them by money."""
 
-    figures: Figures = NONE
+    figures: Figures = field(default_factory=Figures)
     such_as: tuple[tuple[str, str, str], ...] = ()
     """(kind, holder_id, fact_id)."""
 
@@ -93,14 +92,6 @@ class NotEnoughData:
 
 Outcome = Finding | NotEnoughData | None
 """None: all is well."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """Stretches of time, in microseconds, half-open."""
-
-    starts_at: int
-    ends_at: int
 
 
 @dataclass(frozen=True)

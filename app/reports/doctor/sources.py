@@ -145,6 +145,7 @@ async def lookalike_host_as_source(reading: Reading) -> Outcome:
         return NotEnoughData("No host of the site is known that has a name of its own.")
     others = (row for row in untagged(reading.arrivals) if registrable_domain(row["referring_host"]) not in own.domains)
     alike = (row for row in others if known_host(row["referring_host"]) is None and _is_called(row["referring_host"], own.names))
+    alike = (row for row in alike if not _gateway_words(row["referring_host"]))
     touches = touches_by(alike, "referring_host")
     if not touches:
         return None
@@ -268,19 +269,25 @@ async def gateway_as_source(reading: Reading) -> Outcome:
 
 
 def _may_be_passed(host: str, own: OwnHosts) -> bool:
-    """What is listed as a search engine, a network, … is none, and what is called like the site is told as that."""
-    return known_host(host) is None and registrable_domain(host) not in own.domains and not _is_called(host, own.names)
+    """What is listed as a search engine, a network, … is none, and what is called like the site only if it is called like a gateway too
+    (a customer's own host there)."""
+    is_other = known_host(host) is None and registrable_domain(host) not in own.domains
+    return is_other and (not _is_called(host, own.names) or bool(_gateway_words(host)))
 
 
 def _why_passed(host: str, row: RowMapping | None) -> str | None:
     """Why people seem to only pass through a host; None: they do not."""
-    name = registrable_domain(host).partition(".")
-    parts = _PARTS.split(host.removesuffix(name[2]).rstrip(".")) if name[1] else _PARTS.split(host)
-    if words := [part for part in parts if part in _PASSED_THROUGH]:
+    if words := _gateway_words(host):
         return f"its name has {words[0]!r}"
     if row is None or row["arrivals"] < _LEAST_RETURNS or row["newcomers"] or row["detours"] < row["arrivals"]:
         return None
     return f"all {row['arrivals']:,} visits from it came in the middle of a session, or back to a page such as /checkout or /thanks"
+
+
+def _gateway_words(host: str) -> list[str]:
+    """The parts of a host's name, without its public suffix, that say that people only pass through."""
+    suffix = registrable_domain(host).partition(".")[2]
+    return [part for part in _PARTS.split(host.removesuffix(suffix)) if part in _PASSED_THROUGH]
 
 
 CHECKS: Sequence[Check] = (

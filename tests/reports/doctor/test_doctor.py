@@ -299,11 +299,13 @@ HOSTILE = "a'; rm -rf $(x)-pay.example"
 async def test_texts_of_others_stay_texts(client: httpx.AsyncClient, database: Database) -> None:
     """What is no host name is shown, and never proposed as a setting."""
     await tell(client, database, *seen("odd", page(referrer=f"https://{HOSTILE}/")), *won("odd", 1))
-    await tell(client, database, *seen("even", page(referrer="https://pay.bank.example/")), *won("even", 2, name="<script>alert(1)</script>"))
-    found = by_code(await examined(database))["gateway_as_source"]
-    assert [each["host"] for each in found["examples"]] == [HOSTILE, "pay.bank.example"]
-    assert (found["affected"]["revenue"], found["change"]["request"]["body"]) == ("3.00", {"ignored_hosts": ["pay.bank.example"]})
-    assert found["change"]["command"] == "closedloop sites change default --set 'ignored_hosts=[\"pay.bank.example\"]'"
+    await tell(client, database, *seen("even", page(referrer="https://acme.pay.example/")), *won("even", 2, name="<script>alert(1)</script>"))
+    findings = by_code(await examined(database))
+    assert "lookalike_host_as_source" not in findings
+    found = findings["gateway_as_source"]
+    assert [each["host"] for each in found["examples"]] == [HOSTILE, "acme.pay.example"]
+    assert (found["affected"]["revenue"], found["change"]["request"]["body"]) == ("3.00", {"ignored_hosts": ["acme.pay.example"]})
+    assert found["change"]["command"] == "closedloop sites change default --set 'ignored_hosts=[\"acme.pay.example\"]'"
 
 
 @one_database
