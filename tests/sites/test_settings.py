@@ -57,6 +57,8 @@ def test_a_rule_is_folded_where_it_is_compared() -> None:
         ({"goals": [{"name": "x", "event": "deal_closed"}]}, "goals.0.event: deal_closed is a fact about a deal"),
         ({"goals": [{"name": "x", "path": "/"}, {"name": " x", "path": "/y"}]}, "two goals are named 'x'"),
         ({"goals": [{"name": "x", "path": "/", "once_per": "day"}]}, "goals.0.once_per: Input should be 'person' or 'event'"),
+        ({"segment_deals": [{"event": "Paid"}, {"event": "PAID "}]}, "segment_deals names 'paid' twice"),
+        ({"segment_deals": [{"event": "Paid", "outcome": "paid"}]}, "segment_deals.0.outcome: Input should be 'won', 'lost', 'open' or 'refunded'"),
         ({"scoring": {"rules": [{"name": "x", "points": 1}]}}, "scoring.rules.0: a rule of the score needs an event, a path or a form"),
         ({"scoring": {"rules": [{"name": "x", "points": 1, "path": "/", "at_most": 0}]}}, "scoring.rules.0.at_most: .*greater than or equal to 1"),
         ({"scoring": {"rules": [{"name": "x", "points": 1, "path": "/"}], "fits": [{"name": "x", "points": 2, "property": "size"}]}},
