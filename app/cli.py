@@ -96,6 +96,35 @@ def worker() -> None:
     work_until_stopped()
 
 
+class Consent(StrEnum):
+    """When pages may keep a cookie."""
+
+    ALWAYS = "always"
+    OPT_IN = "opt-in"
+    COOKIELESS = "cookieless"
+
+
+@app.command()
+def snippet(
+    site: SiteOption = "default",
+    url: Annotated[str | None, typer.Option(help="Address of this service, as browsers reach it. Else CLOSEDLOOP_PUBLIC_URL.")] = None,
+    consent: Annotated[Consent | None, typer.Option(help="When to keep a cookie, if not as the site's settings say.")] = None,
+    domains: Annotated[str | None, typer.Option(help="The site's domains, with commas, if it has several: links carry visitors.")] = None,
+    form_fields: Annotated[str | None, typer.Option(help="Names of form fields to be sent, with commas, beside the e-mail.")] = None,
+    hash_routes: Annotated[bool, typer.Option("--hash", help="Addresses that differ after the # are pages.")] = False,
+    embedded_forms: Annotated[bool, typer.Option("--embedded-forms", help="Hear of forms, calendars and chats of others.")] = False,
+    integrity: Annotated[bool, typer.Option(help="With the hashes.")] = True,
+) -> None:
+    """Print the tags to paste into a site's pages, with the hashes by which browsers make sure of the scripts.
+
+    A page whose hashes are of another version loads nothing: paste them anew with each update, or go without.
+    """
+    from app.collect.snippet import Wishes
+    from app.commands.snippet import print_tags
+
+    print_tags(site, url, Wishes(consent and consent.value, domains, form_fields, hash_routes, embedded_forms, integrity))
+
+
 @app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Print the credit and exit.")] = False,

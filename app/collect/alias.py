@@ -7,16 +7,15 @@ from fastapi import APIRouter
 from app.collect.door import PlainRoute
 from app.collect.endpoints import collect, preflight
 from app.collect.links import make_token, read_token
+from app.collect.snippet import EVENTS_PATH
 from app.settings import Settings
-
-EVENTS = "/v1/events"
 
 
 def alias_router(settings: Settings) -> APIRouter:
     """Events at `collect_path`, and what links between domains need at `links` below it. Empty where it is the usual path."""
     router = APIRouter(include_in_schema=False)
     path = settings.collect_path
-    if path == EVENTS:
+    if path == EVENTS_PATH:
         return router
     for where, door, method in (
         (path, collect, "POST"),

@@ -9,14 +9,18 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from html import escape
 from importlib.resources import files
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.settings import Settings
+from app.sites.settings import SiteSettings
 
 SCRIPTS = {
     "": "The snippet.",
@@ -26,6 +30,7 @@ SCRIPTS = {
 """Each script by what its name has after that of the snippet: `-links` is `/loop-links.js`, made from `loop_links.js`."""
 
 DEFAULT_PATH = "/loop.js"
+EVENTS_PATH = "/v1/events"
 
 _HEADERS = {
     # An hour: what a release changes is everywhere the same day, and a reader of several pages loads it once.
@@ -60,6 +65,51 @@ def script(suffix: str = "") -> Script:
 def path_of(suffix: str, snippet_path: str) -> str:
     """Where a script is served, beside the snippet: `-links` and `/js/a.js` give `/js/a-links.js`."""
     return f"{snippet_path.removesuffix('.js')}{suffix}.js"
+
+
+# ---------------------------------------------------------------- tags
+
+
+class Wishes(NamedTuple):
+    """What a site wants of its tags beyond its settings."""
+
+    consent: str | None = None
+    """`always`, `opt-in` or `cookieless`; None: as the site's settings say."""
+    domains: str | None = None
+    form_fields: str | None = None
+    hash_routes: bool = False
+    embedded_forms: bool = False
+    integrity: bool = True
+    """Whether browsers are to refuse what is not this version's."""
+
+
+def tags(base: str, key: str, site: SiteSettings, settings: Settings, wishes: Wishes) -> str:
+    """The tags of a site's pages, a line each, ready to paste. `base` is the collector's address, without a slash at its end."""
+    alias = {} if settings.collect_path == EVENTS_PATH and settings.snippet_path.count("/") == 1 else {"to": base + settings.collect_path}
+    consent = wishes.consent or site.consent.replace("_", "-")
+    snippet = {
+        "key": key,
+        **alias,
+        **({"consent": consent} if consent != "always" else {}),
+        **({} if site.honour_gpc else {"gpc": "ignore"}),
+        **({"dnt": "honour"} if site.honour_dnt else {}),
+        **({"form-fields": wishes.form_fields} if wishes.form_fields else {}),
+        **({"hash": ""} if wishes.hash_routes else {}),
+    }
+    wanted = {"-links": {"key": key, **alias, "domains": wishes.domains}} if wishes.domains else {}
+    wanted |= {"": snippet} | ({"-forms": {}} if wishes.embedded_forms else {})
+    addresses = {suffix: base + path_of(suffix, settings.snippet_path) for suffix in wanted}
+    hashes = {suffix: script(suffix).integrity if wishes.integrity else "" for suffix in wanted}
+    return "\n".join(_tag(addresses[suffix], hashes[suffix], data) for suffix, data in wanted.items())
+
+
+def _tag(address: str, integrity: str, data: Mapping[str, str]) -> str:
+    sure = f' integrity="{integrity}" crossorigin="anonymous"' if integrity else ""
+    said = "".join(f' data-{name}="{escape(value)}"' if value else f" data-{name}" for name, value in data.items())
+    return f'<script defer src="{escape(address)}"{sure}{said}></script>'
+
+
+# ---------------------------------------------------------------- serving
 
 
 def scripts_router(settings: Settings) -> APIRouter:
