@@ -14,6 +14,7 @@ nor, beside their keys, e-mail and phone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -112,10 +113,13 @@ def event_of(message: Message) -> Event:
         fields["form"] = _line(message.properties.get("form"))
         fields["email"] = fields["email"] or _line(message.properties.get("email"))
     try:
-        event = Event.model_validate({**fields, "properties": _properties(message) or None})
+        event = Event.model_validate(fields)
     except ValidationError as error:
         raise ValueError(in_words(error)) from error
-    return event.model_copy(update={"occurred_at": message.timestamp or message.original_timestamp})
+    # Both were checked with the message.
+    properties, happened_at = _properties(message), message.timestamp or message.original_timestamp
+    text = json.dumps(properties, ensure_ascii=False, separators=(",", ":")) if properties else None
+    return event.model_copy(update={"occurred_at": happened_at, "properties": text})
 
 
 def _name_of(message_id: str | None) -> str | None:
