@@ -38,7 +38,7 @@ PERSONAL = CREDENTIALS | frozenset(
 )  # fmt: skip
 """Names, folded, of what is taken out unless a site keeps it."""
 
-_ADDRESSES = frozenset({"url", "referrer", "referer", "href", "search", "path"})
+_ADDRESSES = frozenset({"url", "referrer", "referer", "href", "search", "path", "tab_url", "initial_referrer"})
 _LINK = "_loop"
 """The token of a link between domains: nobody else may come by it."""
 _SEPARATORS = str.maketrans("", "", "-_. ")

@@ -32,6 +32,7 @@ from app.collect.steps import Sender
 from app.errors import Forbidden
 from app.log import Fact
 from app.settings import Settings
+from app.sites.authorisation import Caller
 from app.sites.site import Site
 
 router = APIRouter(tags=["segment"])
@@ -224,18 +225,17 @@ def _read_again(site: Site, kept: quarantine.Quarantined) -> Fact:
 quarantine.READERS[DOOR] = _read_again
 
 
-# ---------------------------------------------------------------- what the browser's SDK asks first
+# ---------------------------------------------------------------- what SDKs for the browser ask first
 
 
 @readable_by_pages
 async def project_settings(request: Request) -> Response:
-    """What `analytics.js` asks before it sends: where to, and that there is nothing else to load."""
-    caller = await request.app.state.keyring.caller(request.path_params["key"])
-    if caller.is_secret:
-        raise Forbidden("This is a secret key, which must never stand in a web page: use the write key.")
+    """What Segment's `analytics.js` asks before it sends: where to, and that there is nothing else to load."""
+    key = request.path_params["key"]
+    await _check_public(request, key)
     scheme, host = _own_address(request)
     segment = {
-        "apiKey": request.path_params["key"],
+        "apiKey": key,
         "apiHost": f"{host}/v1",
         "protocol": scheme,
         "addBundledMetadata": False,
@@ -253,7 +253,38 @@ async def project_settings(request: Request) -> Response:
         "legacyVideoPluginsEnabled": False,
         "analyticsNextEnabled": True,
     }
-    headers = {**CORS, "Cache-Control": f"public, max-age={_SETTINGS_SECONDS}", "Vary": "Origin"}
+    return _kept_a_while(body)
+
+
+@readable_by_pages
+async def source_config(request: Request) -> Response:
+    """What RudderStack's browser SDK asks before it sends: that the source is there, and that nothing else is to be loaded or told."""
+    key = key_of(headers_of(request), query_of(request))
+    site_id = await _check_public(request, key)
+    silent = {"errors": {"enabled": False}, "metrics": {"enabled": False}}
+    source: dict[str, Any] = {
+        "id": site_id,
+        "name": site_id,
+        "writeKey": key,
+        "enabled": True,
+        "workspaceId": "",
+        "config": {"statsCollection": silent},
+        "destinations": [],
+        "dataplanes": {},
+    }
+    return _kept_a_while({"source": source, "updatedAt": None})
+
+
+async def _check_public(request: Request, key: str | None) -> str:
+    """The site of a write key. Forbidden if it is a secret one: it stands in a web page."""
+    caller: Caller = await request.app.state.keyring.caller(key)
+    if caller.is_secret:
+        raise Forbidden("This is a secret key, which must never stand in a web page: use the write key.")
+    return caller.site_id(None)
+
+
+def _kept_a_while(body: dict[str, Any]) -> Response:
+    headers = {**CORS, "Cache-Control": f"private, max-age={_SETTINGS_SECONDS}", "Vary": "Origin, Authorization"}
     return Response(json.dumps(body), 200, headers, media_type="application/json")
 
 
@@ -310,11 +341,9 @@ _add("/v1/batch", None, "Send several messages", is_shown=True)
 for _path in ("/v1/b", "/v1/import"):
     _add(_path, None, "Send several messages", is_shown=False)
 
-router.add_api_route(
-    "/v1/projects/{key}/settings",
-    project_settings,
-    methods=["GET"],
-    summary="Settings of the browser's SDK",
-    route_class_override=PlainRoute,
-)
-_add_preflight("/v1/projects/{key}/settings")
+for _path, _ask, _whose in (
+    ("/v1/projects/{key}/settings", project_settings, "Settings of Segment's SDK for the browser"),
+    ("/sourceConfig/", source_config, "Settings of RudderStack's SDK for the browser"),
+):
+    router.add_api_route(_path, _ask, methods=["GET"], summary=_whose, route_class_override=PlainRoute)
+    _add_preflight(_path)

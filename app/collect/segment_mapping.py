@@ -25,13 +25,14 @@ from app import ids
 from app.collect.deal_facts import Change, Company, Contact, Deal, company_satellites, deal_facts, employer, membership_rows
 from app.collect.keys import Row, link_id, subject_keys
 from app.collect.origins import arrival
+from app.collect.personal import personal_names, without_personal_in
 from app.collect.properties import LONGEST_VALUE, person_satellites
 from app.collect.schemas import Event, in_words
 from app.collect.segment_messages import Message
 from app.collect.steps import NotAllowed, Sender, fact_of, occurred_at, with_subject
 from app.log import Fact
 from app.sites.addresses import normal_email
-from app.sites.settings import fold
+from app.sites.settings import SiteSettings, fold
 from app.sites.tracked_deals import TrackedDeal
 
 REST = "$segment"
@@ -45,7 +46,7 @@ _LONGEST_LINE = 1_000
 _LONGEST_ID = 128
 _OURS = frozenset({"visit", "pageview", "identify", "engagement", "touch", "deal_closed", "group"})
 """Types of event that mean something of their own: what is tracked under such a name does not. (`form_submit` does.)"""
-_OF_PAGE = ("url", "referrer", "title", "path", "search")
+_OF_PAGE = ("url", "referrer", "title", "path", "search", "tab_url")
 _CAMPAIGN = {"source": "source", "medium": "medium", "name": "campaign", "term": "term", "content": "content"}
 _PRIVATE = ("email", "phone")
 _NO_REFERRER = "$direct"
@@ -56,7 +57,7 @@ Refused = Callable[[str], dict[str, Any]]
 
 def event_fact(message: Message, sender: Sender, refused: Refused | None = None) -> Fact:
     """The event that a message is. ValueError, in words, if it cannot be taken."""
-    event = event_of(message)
+    event = event_of(message, sender.site.settings)
     fact = fact_of(event, _clock_of(message, sender), refused, other_user_id=_other_user_id(message))
     return fact if message.type != "group" else replace(fact, satellites=(*fact.satellites, *_company_rows(message, event, sender, fact)))
 
@@ -72,7 +73,7 @@ def deal_fact(message: Message, sender: Sender, refused: Refused | None = None) 
             "(write_key: true in its entry of segment_deals), then replay this"
         )
     deal, change = _deal_of(message, meant)
-    event = event_of(message)
+    event = event_of(message, sender.site.settings)
     if meant.outcome in ("won", "open"):
         # Who orders is the buyer; who pays back, or cancels, may be somebody of the shop.
         deal = with_subject(deal, event.model_copy(update={"visitor_id": sender.visitor(event.visitor_id)}))
@@ -96,7 +97,7 @@ def _clock_of(message: Message, sender: Sender) -> Sender:
 # ---------------------------------------------------------------- events
 
 
-def event_of(message: Message) -> Event:
+def event_of(message: Message, settings: SiteSettings) -> Event:
     """The event, before anything is decided of it. ValueError, in words, if a value of it is too long or of the wrong kind."""
     fields: dict[str, Any] = {
         "id": _name_of(message.message_id),
@@ -117,7 +118,7 @@ def event_of(message: Message) -> Event:
     except ValidationError as error:
         raise ValueError(in_words(error)) from error
     # Both were checked with the message.
-    properties, happened_at = _properties(message), message.timestamp or message.original_timestamp
+    properties, happened_at = _properties(message, settings), message.timestamp or message.original_timestamp
     text = json.dumps(properties, ensure_ascii=False, separators=(",", ":")) if properties else None
     return event.model_copy(update={"occurred_at": happened_at, "properties": text})
 
@@ -196,19 +197,20 @@ def _campaign(message: Message, url: str | None) -> dict[str, Any]:
 # ---------------------------------------------------------------- what is kept beside
 
 
-def _properties(message: Message) -> dict[str, Any]:
-    """The sender's own properties or traits, and the rest."""
+def _properties(message: Message, settings: SiteSettings) -> dict[str, Any]:
+    """The sender's own properties or traits, and the rest, of whose addresses nothing personal is kept."""
+    names = personal_names(settings)
     if message.type == "identify":
         own = _without(_traits(message), _PRIVATE)
     elif message.type == "group":
         own = _without(message.traits, _PRIVATE)
     elif message.type == "page":
-        own = _without(message.properties, _OF_PAGE)
+        own = without_personal_in(_without(message.properties, _OF_PAGE), names)
     elif _type_of(message) == "form_submit":
         own = _without(message.properties, ("form", *_PRIVATE))
     else:
         own = dict(message.properties) if message.type in ("track", "screen") else {}
-    rest = _rest(message)
+    rest = without_personal_in(_rest(message), names)
     return {**own, REST: rest} if rest else own
 
 

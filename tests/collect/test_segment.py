@@ -313,6 +313,16 @@ async def test_settings_of_another_key_say_what_is_wrong(client, key, status, sa
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("headers", "query"), [(basic(WRITE_KEY), "?p=npm"), ({}, f"?writeKey={WRITE_KEY}")])
+async def test_rudderstacks_sdk_learns_that_there_is_nothing_else_to_load(client, headers, query):
+    source = (await client.get(f"/sourceConfig/{query}", headers=headers)).json()["source"]
+    assert (source["id"], source["enabled"], source["destinations"], source["writeKey"]) == ("default", True, [], WRITE_KEY)
+    assert (await client.get("/sourceConfig/", headers=basic("unknown"))).status_code == 401
+    assert (await client.get("/sourceConfig/", headers=basic(SECRET_KEY))).status_code == 403
+    assert (await client.options("/sourceConfig/", headers={"Origin": "https://shop.example.com"})).status_code == 204
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_the_schema_documents_the_doors(client):
     paths = (await client.get("/openapi.json")).json()["paths"]
     schema = paths["/v1/track"]["post"]["requestBody"]["content"]["application/json"]["schema"]

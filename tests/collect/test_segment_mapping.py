@@ -229,7 +229,7 @@ def test_a_click_id_of_the_address_is_kept():
 def test_what_has_no_place_of_its_own_is_kept_but_for_address_and_user_agent():
     context = {
         "ip": "198.51.100.7", "userAgent": "Mozilla/5.0", "locale": "de-DE", "library": {"name": "analytics.js"},
-        "page": {**PAGE, "initial_referrer": "x"}, "campaign": {"name": "Spring", "id": "c1"}, "traits": {"email": "a@example.com", "plan": "pro"},
+        "page": {**PAGE, "tab_url": "https://www.brand.example/a", "initial_referrer": "https://x.example/?email=a@example.com&b=1"}, "campaign": {"name": "Spring", "id": "c1"}, "traits": {"email": "a@example.com", "plan": "pro"},
     }  # fmt: skip
     sent = {"context": context, "integrations": {"All": True}, "channel": "web", "userId": "u7", "properties": {"seats": 3}}
     assert json.loads(row(**sent)["properties"]) == {
@@ -238,7 +238,7 @@ def test_what_has_no_place_of_its_own_is_kept_but_for_address_and_user_agent():
             "integrations": {"All": True}, "channel": "web",
             "context": {
                 "locale": "de-DE", "library": {"name": "analytics.js"},
-                "page": {"initial_referrer": "x"}, "campaign": {"id": "c1"}, "traits": {"plan": "pro"},
+                "page": {"initial_referrer": "https://x.example/?b=1"}, "campaign": {"id": "c1"}, "traits": {"plan": "pro"},
             },
         },
     }  # fmt: skip

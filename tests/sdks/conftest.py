@@ -17,9 +17,20 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.async_api import Page, async_playwright
+from sqlalchemy import func, select
+from starlette.responses import FileResponse, HTMLResponse
+
+from app import tables
+from app.db import Database
+from tests.world import WRITE_KEY
 
 FOLDER = Path(__file__).parent
 _SECONDS = 60
+_ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * 127.0.0.1"]
+_A_PERSONS_BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+_PAGE = """<!doctype html><html><head><title>Home</title><link rel="canonical" href="{canonical}"></head><body>
+<script src="/analytics.js"></script><script>{load}</script></body></html>"""
 ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 """An answer that says only that something failed."""
@@ -136,6 +147,58 @@ def node() -> str:
     if missing:
         pytest.skip(missing)
     return str(path)
+
+
+# ---------------------------------------------------------------- in a browser
+
+
+@dataclass
+class Shop:
+    """A site with an SDK on it, and a window on it."""
+
+    page: Page
+    relay: Relay
+    database: Database
+    origin: str
+    key: str = WRITE_KEY
+    bundle: Path = FOLDER
+    """The SDK, a script."""
+    load: str = ""
+    """What the page says to it; `{key}` and `{service}` are filled in."""
+
+    async def until_stored(self, count: int) -> None:
+        """Wait for so many events."""
+        deadline, found = time.monotonic() + _SECONDS, None
+        while found != count:
+            assert time.monotonic() < deadline, f"{found} events, not {count}"
+            await asyncio.sleep(0.05)
+            async with self.database.read() as connection:
+                found = await connection.scalar(select(func.count()).select_from(tables.events))
+
+
+@pytest.fixture
+async def shop(node: str, chromium: str, relay: Relay, database: Database) -> AsyncIterator[Shop]:
+    pages = FastAPI()
+    async with async_playwright() as playwright, serving(pages) as port:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+        page = await browser.new_page(user_agent=_A_PERSONS_BROWSER, locale="de-DE", timezone_id="Europe/Berlin")
+        opened = Shop(page, relay, database, f"http://www.brand.example:{port}")
+
+        @pages.get("/analytics.js")
+        async def bundle() -> FileResponse:
+            return FileResponse(opened.bundle)
+
+        @pages.get("/{path:path}")
+        async def html(path: str) -> HTMLResponse:
+            service = f"http://loop.vendor.example:{relay.port}"
+            load = opened.load.format(key=opened.key, service=service)
+            return HTMLResponse(_PAGE.format(load=load, canonical=f"{opened.origin}/{path}"))
+
+        yield opened
+        await browser.close()
+
+
+# ---------------------------------------------------------------- on a server
 
 
 async def run(*command: str) -> str:
