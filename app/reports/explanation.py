@@ -69,6 +69,7 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
         "settings_version": site.settings_version,
         "touches": shown,
         "left_out": [_touch(touch, site) | {"reason": _why_left_out(touch)} for touch in touches if _id(touch) not in credited],
+        "left_out_by_rule": await _left_out_by_rule(connection, question, parameters),
         **await _journey(connection, question, parameters),
         "uncredited": uncredited,
         "ledger": await _ledger(connection, question, parameters, row, site),
@@ -135,6 +136,20 @@ async def _journey(connection: AsyncConnection, question: Question, parameters: 
     row = (await connection.execute(behind.journey_of_conversion(question), parameters)).one_or_none()
     first = row and row.first_touched_at
     return {"left_out_by_cap": row.touches_left_out if row else 0, "first_touched_at": first and as_rfc3339(first)}
+
+
+async def _left_out_by_rule(connection: AsyncConnection, question: Question, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What would have been a touch of its people, but for a rule of the site, which is its reason."""
+    rows = (await connection.execute(behind.touches_left_out_by_rule(question), parameters)).mappings()
+    return [
+        {
+            "touch_id": ids.public(*_id(row)),
+            "occurred_at": as_rfc3339(row["occurred_at"]),
+            **{name: row[name] for name in ("reason", "landing_page", "referrer", "visitor_id", "event_id")},
+            "person_id": ids.public(row["person_id"]),
+        }
+        for row in rows
+    ]
 
 
 async def _ledger(

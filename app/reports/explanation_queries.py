@@ -26,6 +26,33 @@ def journey_of_conversion(question: Question) -> Select[Any]:
     return select(journey.first_touched_at, journey.touches_left_out).where(_named(journey))
 
 
+def touches_left_out_by_rule(question: Question) -> Select[Any]:
+    """A row for each touch of the conversion's people before it that a rule of the site leaves out now, in order: the newest 1,000.
+
+    Index: `ix_visitor_spans__person`, the keys of `left_out_touches` and `events`.
+    """
+    people, conversions = question.rows(tables.conversion_people), question.rows(tables.conversions)
+    person, conversion, span, event = people.c, conversions.c, tables.visitor_spans.c, tables.events.c
+    touch = tables.left_out_touches.c
+    is_within = and_(touch.visitor_id == span.visitor_id, touch.occurred_at >= span.starts_at, touch.occurred_at < span.ends_at)
+    newest = (
+        select(
+            touch.visitor_id, touch.event_id, touch.occurred_at, touch.reason, person.person_id,
+            (event.host + event.path).label("landing_page"), event.referrer,
+        )
+        .select_from(people)
+        .join(conversions, and_(_site(conversion), *(conversion[name] == person[name] for name in KEY)))
+        .join(tables.visitor_spans, and_(_site(span), span.person_id == person.person_id))
+        .join(tables.left_out_touches, and_(_site(touch), is_within, touch.occurred_at <= conversion.occurred_at))
+        .join(tables.events, and_(_site(event), event.visitor_id == touch.visitor_id, event.event_id == touch.event_id))
+        .where(_named(person))
+        .order_by(touch.occurred_at.desc(), touch.visitor_id.desc(), touch.event_id.desc())
+        .limit(1_000)
+        .subquery("newest")
+    )  # fmt: skip
+    return select(newest).order_by(newest.c.occurred_at, newest.c.visitor_id, newest.c.event_id)
+
+
 def ledger_of_conversion(question: Question) -> Select[Any]:
     """A row an entry of the conversion's ledger, in order. Index: the primary key."""
     entry = question.rows(tables.ledger_entries).c

@@ -64,7 +64,14 @@ async def test_a_customer_who_logs_in_is_no_new_visitor_and_takes_no_credit(
     events = (await get(client, f"/v1/people/{person['id']}/journey"))["events"]
     assert [event["left_out"] for event in events] == [None, None, "customer_area"]
 
+    [won_deal] = (await get(client, "/v1/conversions"))["conversions"]
+    explained = await get(client, f"/v1/conversions/{won_deal['id']}/explain")
+    assert [(touch["landing_page"], touch["reason"], touch["event_id"]) for touch in explained["left_out_by_rule"]] == [
+        ("shop.example/login", "customer_area", "ada-4")
+    ]
+
     await _set(client, database, application, customer_area=[])
+    assert (await get(client, f"/v1/conversions/{won_deal['id']}/explain"))["left_out_by_rule"] == []
     assert await _visitors(client) == {"Paid Search": 1, "Direct": 2}
     assert await _credit(client) == {"Direct": 1}
     assert await _excluded(client) == {}
