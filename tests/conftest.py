@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 # A developer's own settings must not reach the tests, nor the processes that they start.
-_ours = {"CLOSEDLOOP_REQUIRE_CHROMIUM", "CLOSEDLOOP_TESTS_FOLDER"}
+_ours = {"CLOSEDLOOP_REQUIRE_CHROMIUM", "CLOSEDLOOP_REQUIRE_NODE", "CLOSEDLOOP_TESTS_FOLDER"}
 for _name in [name for name in os.environ if name.startswith("CLOSEDLOOP_") and name not in _ours]:
     del os.environ[_name]
 

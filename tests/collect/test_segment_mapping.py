@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app import tables
 from app.collect.keys import link_id, pseudo_visitor, subject_keys
@@ -20,6 +22,10 @@ NOW = 1_770_000_000_000_000
 SITE = Site("default", b"k" * 32, 1, SiteSettings())
 WRITE, SECRET = Sender(SITE, False, NOW), Sender(SITE, True, NOW)
 ADA = subject_keys(SITE, user_id="u7")
+
+
+def site_with(*deals) -> Site:
+    return replace(SITE, settings=SiteSettings(segment_deals=deals))
 
 
 def message(**fields) -> Message:
@@ -86,6 +92,33 @@ def test_the_message_names_the_event(sent, named):
 
 def test_a_long_message_id_names_it_too():
     assert row(messageId="m" * 150)["event_id"] == row(messageId="m" * 150)["event_id"] != row(messageId="m" * 151)["event_id"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5) | st.sampled_from(["a@b.example", "$direct", "https://a.example/?utm_source=x", "//["]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["url", "search", "email", "phone", "order_id", "total", "name", "a"]), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+FIELDS = ["messageId", "userId", "previousId", "groupId", "event", "name", "timestamp", "sentAt", "properties", "traits", "integrations", "x"]
+CONTEXTS = st.dictionaries(st.sampled_from(["page", "campaign", "traits", "groupId", "ip", "userAgent", "x"]), VALUES, max_size=4)
+
+
+@given(
+    st.sampled_from(["identify", "track", "page", "screen", "group", "alias"]), st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=5), CONTEXTS | VALUES,
+    st.booleans(), st.sampled_from(["won", "open", "refunded"]),
+)  # fmt: skip
+def test_whatever_is_sent_is_taken_or_refused_with_a_reason(kind, fields, context, is_trusted, outcome):
+    sender = Sender(site_with({"event": "Paid", "outcome": outcome, "write_key": True}), is_trusted, NOW)
+    try:
+        said = message_of({"anonymousId": "ann", "event": "Paid", **fields, "type": kind, "context": context}, 32_768)
+        fact = event_fact(said, sender)
+        json.loads(fact.row["properties"] or "{}")
+        deal_fact(said, sender)
+    except ValueError as refused:
+        reason = str(refused)
+    else:
+        reason = "taken"
+    assert reason
 
 
 # ---------------------------------------------------------------- when
@@ -251,10 +284,6 @@ def test_of_a_page_its_own_properties_are_kept_and_its_address_once():
 
 
 # ---------------------------------------------------------------- deals
-
-
-def site_with(*deals) -> Site:
-    return replace(SITE, settings=SiteSettings(segment_deals=deals))
 
 
 ORDER = {"event": "Order Completed", "userId": "u7", "properties": {"order_id": 50, "revenue": 25.5, "total": "30", "currency": "EUR", "coupon": "x", "products": [{"id": 1}]}}
