@@ -34,6 +34,90 @@
     const isCookieless =
       option.consent == "cookieless" || (nav.globalPrivacyControl && option.gpc != "ignore") || (nav.doNotTrack == 1 && option.dnt);
 
+    // ---------------------------------------------------------------- pages
+
+    const view = (referrer) => {
+      const begins = !(Date.now() - seen < 18e5 || cookie("_loop_s")); // a session of half an hour
+      engage();
+      page = here();
+      if (begins) event("visit", { referrer });
+      event("pageview", { referrer });
+      if (isAllowed) queue.unshift(...(unsent(queue) || []));
+    };
+
+    // A page of an application that changes its address without loading: the one before is the referrer.
+    const moved = safe(() => {
+      if (here() != page) view(page);
+    });
+
+    const here = () => cut(option.hash == null ? loc.href.split("#")[0] : loc.href, 8e3);
+
+    // ---------------------------------------------------------------- time
+
+    const leave = () => {
+      engage();
+      flush(1);
+    };
+
+    const engage = () => {
+      active();
+      if (engaged > 999) event("engagement", { engaged_ms: engaged, occurred_at: new Date(until) });
+      engaged = 0;
+    };
+
+    // Called at each sign of life: the time since the last one counts, up to half a minute.
+    const active = () => {
+      const now = Date.now();
+      if (last) {
+        until = Math.min(now, last + 3e4);
+        engaged += until - last;
+      }
+      last = doc.hidden ? 0 : now;
+    };
+
+    // ---------------------------------------------------------------- cookies
+
+    const fill = () => {
+      if (visitor == null) return;
+      for (const input of doc.getElementsByName("closedloop_visitor_id")) input.value = visitor;
+    };
+
+    // On the widest domain that the browser allows, which is the registrable one. Without a value it is deleted from each.
+    const bake = safe((name, seconds, value = "") => {
+      const labels = loc.hostname.split(".");
+      for (let n = labels.length - 2; n > -2; n--) {
+        doc.cookie =
+          `${name}=${value};path=/;samesite=lax;max-age=${seconds}` +
+          (n < 0 ? "" : ";domain=" + labels.slice(n).join(".")) + (isSecureContext ? ";secure" : "");
+        if (seconds && cookie(name) == value) return;
+      }
+    });
+
+    const cookie = safe((name) => doc.cookie.match(`\\b${name}=([\\w-]+)`)?.[1]);
+
+    // Another tab may have begun a session or a visitor, so the cookies are read each time.
+    // Where no cookie can be set, the visitor lasts as long as the page.
+    const touch = () => {
+      if (isHeld) return;
+      seen = Date.now();
+      if (!isAllowed || isCookieless) return;
+      visitor = cookie("_loop") || visitor || random();
+      // What the collector has set lasts longer than what a script sets, so it is left alone.
+      if (!cookie("_loop")) bake("_loop", YEARLY, visitor);
+      bake("_loop_s", 1800, seen);
+      fill();
+    };
+
+    // Whoever is nobody any more stands in no form either.
+    const forget = safe(() => {
+      bake("_loop", 0);
+      bake("_loop_s", 0);
+      seen = 0;
+      visitor = "";
+      fill();
+      delete localStorage._loop_q;
+    });
+
     // ---------------------------------------------------------------- forms
 
     const submitted = ({ target }) => {
@@ -60,53 +144,18 @@
       flush(1);
     };
 
-    // ---------------------------------------------------------------- time
-
-    // Called at each sign of life: the time since the last one counts, up to half a minute.
-    const active = () => {
-      const now = Date.now();
-      if (last) {
-        until = Math.min(now, last + 3e4);
-        engaged += until - last;
-      }
-      last = doc.hidden ? 0 : now;
-    };
-
-    const engage = () => {
-      active();
-      if (engaged > 999) event("engagement", { engaged_ms: engaged, occurred_at: new Date(until) });
-      engaged = 0;
-    };
-
-    const leave = () => {
-      engage();
-      flush(1);
-    };
-
     // ---------------------------------------------------------------- sending
 
-    const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => (byte + 256).toString(16).slice(1)).join("");
-
-    // By characters: half of one at the end would spoil the whole event.
-    const cut = (text, length = 300) => [...text].slice(0, length).join("");
-
-    // What is not known to have arrived stays in the browser: `gone` leaves it, `added` comes to it.
+    // What is not known to have arrived stays in the browser: `gone` leaves it, `added` comes to it. Time on a page goes when the
+    // page is left, so nobody ever knows: it is sent once.
     const unsent = safe((gone, added = []) => {
       if (isCookieless) return;
       const kept = JSON.parse(localStorage._loop_q || "[]").filter(
-        (each) => Date.now() - Date.parse(each.occurred_at) < 6e8 && !gone.some((other) => other.id == each.id)
+        (each) => Date.now() - Date.parse(each.occurred_at) < 6e8 && !each.engaged_ms && !gone.some((other) => other.id == each.id)
       );
       localStorage._loop_q = JSON.stringify([...kept, ...added].slice(-50));
       return kept;
     });
-
-    // A copy, so that what the page changes later does not matter; and what is no JSON fails here, alone.
-    const event = (type, more) => {
-      if (isOut) return;
-      touch();
-      queue.push(JSON.parse(JSON.stringify({ id: random(), type, occurred_at: new Date(), sequence: count++, url: page, ...more })));
-      setTimeout(safe(flush), 200);
-    };
 
     const flush = (isLeaving) => {
       if (!isAllowed || isHeld || !queue[0]) return;
@@ -126,67 +175,20 @@
       );
     };
 
-    // ---------------------------------------------------------------- pages
-
-    const here = () => cut(option.hash == null ? loc.href.split("#")[0] : loc.href, 8e3);
-
-    // A page of an application that changes its address without loading: the one before is the referrer.
-    const moved = safe(() => {
-      if (here() != page) view(page);
-    });
-
-    const view = (referrer) => {
-      const begins = !(Date.now() - seen < 18e5 || cookie("_loop_s")); // a session of half an hour
-      engage();
-      page = here();
-      if (begins) event("visit", { referrer });
-      event("pageview", { referrer });
-      if (isAllowed) queue.unshift(...(unsent(queue) || []));
+    // A copy, so that what the page changes later does not matter; and what is no JSON fails here, alone.
+    const event = (type, more) => {
+      if (isOut) return;
+      touch();
+      queue.push(JSON.parse(JSON.stringify({ id: random(), type, occurred_at: new Date(), sequence: count++, url: page, ...more })));
+      setTimeout(safe(flush), 200);
     };
 
-    // ---------------------------------------------------------------- cookies
+    // ---------------------------------------------------------------- what both need
 
-    // Another tab may have begun a session or a visitor, so the cookies are read each time.
-    // Where no cookie can be set, the visitor lasts as long as the page.
-    const touch = () => {
-      if (isHeld) return;
-      seen = Date.now();
-      if (!isAllowed || isCookieless) return;
-      const known = cookie("_loop");
-      visitor = known || visitor || random();
-      // What the collector has set lasts longer than what a script sets, so it is left alone.
-      if (!known) bake("_loop", YEARLY, visitor);
-      bake("_loop_s", 1800, seen);
-      fill();
-    };
+    const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => (byte + 256).toString(16).slice(1)).join("");
 
-    // Whoever is nobody any more stands in no form either.
-    const forget = safe(() => {
-      bake("_loop", 0);
-      bake("_loop_s", 0);
-      seen = 0;
-      visitor = "";
-      fill();
-      delete localStorage._loop_q;
-    });
-
-    const cookie = safe((name) => doc.cookie.match(`\\b${name}=([\\w-]+)`)?.[1]);
-
-    // On the widest domain that the browser allows, which is the registrable one. Without a value it is deleted from each.
-    const bake = safe((name, seconds, value = "") => {
-      const labels = loc.hostname.split(".");
-      for (let n = labels.length - 2; n > -2; n--) {
-        doc.cookie =
-          `${name}=${value};path=/;samesite=lax;max-age=${seconds}` +
-          (n < 0 ? "" : ";domain=" + labels.slice(n).join(".")) + (isSecureContext ? ";secure" : "");
-        if (seconds && cookie(name) == value) return;
-      }
-    });
-
-    const fill = () => {
-      if (visitor == null) return;
-      for (const input of doc.getElementsByName("closedloop_visitor_id")) input.value = visitor;
-    };
+    // By characters: half of one at the end would spoil the whole event.
+    const cut = (text, length = 300) => [...text].slice(0, length).join("");
 
     // ---------------------------------------------------------------- start
 

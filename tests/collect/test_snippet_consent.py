@@ -32,6 +32,7 @@ async def test_consent_that_is_given_late(web: Web, database: Database) -> None:
     page = await web.tab()
     await page.goto(f"{web.news}/news")
     await page.click("#ad")
+    await page.wait_for_url(f"{web.shop}{AD}")
     await page.evaluate("closedloop.track('read', {chapter: 1})")
     landed_at = web.now
     await web.pass_time(seconds=20)

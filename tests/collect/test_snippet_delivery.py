@@ -100,6 +100,17 @@ async def test_a_collector_that_cannot_store_for_a_while(web: Web) -> None:
     await web.assert_events(["type", "path"], [["visit", "/"], ["pageview", "/"], ["pageview", "/a"], ["pageview", "/b"]])
 
 
+async def test_time_on_a_page_is_sent_once(web: Web) -> None:
+    """A page that is left never hears whether it arrived, and to send it again with each next page would be half as much again."""
+    page = await web.tab()
+    await page.goto(web.shop)
+    await web.until_stored(2)
+    await web.pass_time(seconds=5)
+    await page.goto(f"{web.shop}/prices")
+    await web.assert_events(["type", "path"], [["visit", "/"], ["pageview", "/"], ["engagement", "/"], ["pageview", "/prices"]])
+    assert "engagement" not in web.sent[-1]
+
+
 async def test_what_is_kept_has_its_bounds(web: Web) -> None:
     page = await web.tab(is_watched=False)
     await page.goto(web.shop)

@@ -118,7 +118,7 @@ class Web:
     """What stands before it."""
     errors: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
-    """Bodies of what the browser sent to `/v1/events`."""
+    """Bodies of what came to `/v1/events`."""
 
     @property
     def origin(self) -> str:
@@ -204,12 +204,33 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> bool:
     return False
 
 
+def _overheard(app: Any, sent: list[str]) -> Any:
+    """The collector, which writes down what it is sent before anything else becomes of it."""
+
+    async def overhear(scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+
+        async def listen() -> Any:
+            nonlocal body
+            message = await receive()
+            if scope.get("path") == "/v1/events" and message["type"] == "http.request":
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    sent.append(body.decode())
+            return message
+
+        await app(scope, listen, send)
+
+    return overhear
+
+
 @asynccontextmanager
 async def open_web(context: BrowserContext, application: FastAPI, database: Database) -> AsyncIterator[Web]:
     """The collector and the sites."""
     pages = FastAPI()
-    async with serving(application) as collector, serving(pages) as sites:
-        web = Web(context, database, collector, sites.port)
+    sent: list[str] = []
+    async with serving(_overheard(application, sent)) as collector, serving(pages) as sites:
+        web = Web(context, database, collector, sites.port, sent=sent)
         policy = f"default-src 'none'; script-src {web.origin} 'unsafe-inline'; connect-src {web.origin}; frame-src 'self'"
 
         @pages.get("/{path:path}")
@@ -223,7 +244,6 @@ async def open_web(context: BrowserContext, application: FastAPI, database: Data
             html = f"<!doctype html><html><head>{web.before}{snippet}</head><body>{body}</body></html>"
             return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
-        context.on("request", lambda request: web.sent.append(request.post_data or "") if "/v1/events" in request.url else None)
         await web.pass_time()
         yield web
 
