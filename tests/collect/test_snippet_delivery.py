@@ -12,17 +12,16 @@ from playwright.async_api import Browser, Page
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from tests.collect.web import Serving, Web
+from tests.collect.web import Serving, Web, until_true
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
 UNSENT = "JSON.parse(localStorage._loop_q || '[]').map(each => each.type)"
 
 
-async def fails(page: Page) -> None:
-    """Wait until the page has tried to send and failed."""
-    async with page.expect_event("requestfailed", lambda request: "/v1/events" in request.url):
-        pass
+def failing(page: Page) -> Any:
+    """What is done within it, the page tries to send and fails."""
+    return page.expect_event("requestfailed", lambda request: "/v1/events" in request.url)
 
 
 # ---------------------------------------------------------------- at once
@@ -67,11 +66,12 @@ async def test_a_collector_that_is_down_for_a_while(web: Web) -> None:
     await page.goto(f"{web.shop}/demo")
     await web.until_stored(2)
     await web.collector.down()
-    await page.evaluate("closedloop.track('during')")
-    await fails(page)
-    await page.click("button")
-    await page.wait_for_url("**/thanks**")
-    await fails(page)
+    async with failing(page):
+        await page.evaluate("closedloop.track('during')")
+    async with failing(page):
+        await page.click("button")
+        await page.wait_for_url("**/thanks**")
+    await until_true(page, f"{UNSENT}.length == 3")
     assert await page.evaluate(UNSENT) == ["during", "form_submit", "pageview"]
     await web.collector.up()
     await page.goto(f"{web.shop}/prices")
@@ -79,7 +79,7 @@ async def test_a_collector_that_is_down_for_a_while(web: Web) -> None:
         ["visit", "/demo"], ["pageview", "/demo"], ["during", "/demo"], ["form_submit", "/demo"],
         ["pageview", "/thanks"], ["pageview", "/prices"],
     ])  # fmt: skip
-    await page.wait_for_function(f"!{UNSENT}.length")
+    await until_true(page, f"!{UNSENT}.length")
     await page.goto(web.shop)
     await web.until_stored(7)
     assert len(json.loads(web.sent[-1])["events"]) == 1
@@ -115,10 +115,10 @@ async def test_what_is_kept_has_its_bounds(web: Web) -> None:
     page = await web.tab(is_watched=False)
     await page.goto(web.shop)
     await web.until_stored(2)
-    await page.wait_for_function(f"!{UNSENT}.length")
+    await until_true(page, f"!{UNSENT}.length")
     await web.collector.down()
-    await page.evaluate("for (let n = 0; n < 60; n++) closedloop.track('n' + n)")
-    await fails(page)
+    async with failing(page):
+        await page.evaluate("for (let n = 0; n < 60; n++) closedloop.track('n' + n)")
     assert await page.evaluate(UNSENT) == [f"n{n}" for n in range(10, 60)]
 
     def kept(name: str, days: int) -> dict[str, Any]:

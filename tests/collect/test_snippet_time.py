@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page
 
-from tests.collect.web import Web
+from tests.collect.web import Web, until_true
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
@@ -78,7 +78,7 @@ async def test_a_page_that_was_kept_for_the_way_back_goes_on(web: Web) -> None:
     await page.goto(f"{web.shop}/prices")
     await pass_time(page, 2)
     await page.evaluate("setTimeout(() => history.back())")
-    await page.wait_for_function("window.isKept")
+    await until_true(page, "window.isKept")
     await web.until_stored(6)
     await pass_time(page, 6)
     await page.close()

@@ -19,6 +19,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as PlaywrightError
 from sqlalchemy import Select, func, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -192,6 +193,18 @@ class Web:
     async def cookies(self) -> dict[str, str]:
         """Those of the shop, by name."""
         return {each["name"]: each["value"] for each in await self.context.cookies(self.shop)}
+
+
+async def until_true(page: Page, expression: str) -> None:
+    """Wait until it is true in the page. (Playwright's own way evaluates text in the page, which its policy forbids.)"""
+
+    async def is_true() -> bool:
+        try:
+            return bool(await page.evaluate(expression))
+        except PlaywrightError:
+            return False  # it is on its way to another page
+
+    assert await until(is_true), expression
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> bool:
