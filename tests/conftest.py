@@ -61,14 +61,15 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _statements_are_compiled_once() -> Iterator[None]:
     """Lets the engines of all tests share what they have compiled: each test has its own, and compiling the pipeline's statements
-    anew for it took a third of the suite's time. A statement is found by its dialect, so those of one kind are the same one."""
+    anew for it took a third of the suite's time. A statement is found by its dialect, so those of one kind are the same one. (A thousand are the
+    pipeline's and the reports' own; with more, what tests ask but once would fill a gigabyte.)"""
     compiled: dict[str, LRUCache[Any, Any]] = {}
 
     def share(connection: Connection) -> None:
         dialect = type(connection.dialect)
         dialect.__hash__ = lambda self: hash(type(self))
         dialect.__eq__ = lambda self, other: type(self) is type(other)
-        connection.engine._compiled_cache = compiled.setdefault(connection.dialect.name, LRUCache(5_000))
+        connection.engine._compiled_cache = compiled.setdefault(connection.dialect.name, LRUCache(1_000))
 
     event.listen(Engine, "engine_connect", share)
     yield
