@@ -86,8 +86,12 @@ async def _read(request: Request) -> dict[str, str]:
     if kind == "multipart/form-data":
         largest = _limits(request).batch_bytes
         # Files are read past: nothing of them is kept.
-        async with request.form(max_files=_MOST_FIELDS, max_fields=_MOST_FIELDS, max_part_size=largest) as sent:
-            return fields_of((name, value) for name, value in sent.multi_items() if not isinstance(value, UploadFile))
+        try:
+            async with request.form(max_files=_MOST_FIELDS, max_fields=_MOST_FIELDS, max_part_size=largest) as sent:
+                return fields_of((name, value) for name, value in sent.multi_items() if not isinstance(value, UploadFile))
+        except ValueError as error:
+            # Python knows charsets that are none, and in which nothing can be read.
+            raise BadRequest("The form cannot be read: it is no multipart/form-data in the charset that it names.") from error
     raise BadRequest("A form is sent as application/x-www-form-urlencoded or multipart/form-data.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import urljoin, urlsplit
 
 from app import ids
@@ -25,6 +26,8 @@ _OURS = frozenset({*_HUMAN, *REDIRECT_FIELDS, VISITOR_FIELD, PAGE_FIELD, TRAP_FI
 
 _LONGEST_ADDRESS = 8_000
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f\\]")
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""NUL, and the halves of characters that some charsets make."""
 _CARD = re.compile(r"\d{13,19}\Z")
 
 Fields = Mapping[str, str]
@@ -35,7 +38,7 @@ def fields_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The fields of a form. Several of one name (boxes that were ticked) are joined by commas."""
     found: dict[str, str] = {}
     for name, value in pairs:
-        text = value.replace("\0", "").strip()
+        text = _NOT_TEXT.sub("", value).strip()
         before = found.get(name.strip().lower(), "")
         found[name.strip().lower()] = f"{before}, {text}" if before and text else before or text
     return found
@@ -76,12 +79,17 @@ def page_of(fields: Fields, referer: str) -> str | None:
 def _may_be_kept(field: str, fields: Fields) -> bool:
     """Never what opens or pays for something, whatever a site asks for."""
     value = fields.get(field.lower(), "")
-    return bool(value) and field.lower() not in _OURS and folded(field) not in CREDENTIALS and not is_card_number(value)
+    return bool(value) and field.lower() not in _OURS and folded(field) not in CREDENTIALS and not _has_card_number(value)
+
+
+def _has_card_number(text: str) -> bool:
+    """Whether one of the values of a field is a card's number."""
+    return any(map(is_card_number, text.split(",")))
 
 
 def is_card_number(text: str) -> bool:
-    """Whether a text is 13 to 19 digits with a right check digit (Luhn)."""
-    digits = re.sub(r"[\s-]", "", text)
+    """Whether a text is 13 to 19 digits, however they are set apart, with a right check digit (Luhn)."""
+    digits = re.sub(r"[\W_]", "", normalize("NFKC", text))
     if not digits.isascii() or not _CARD.match(digits):
         return False
     doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]

@@ -91,11 +91,11 @@ async def test_where_a_site_has_no_cookies_the_day_names_the_visitor(client, dat
 @asynchronous
 @one_database
 async def test_of_multipart_too_only_what_the_site_asks_for_is_kept(client, database):
-    wanted = ["Company", "topics", "password", "card", "n", "email", "empty"]
+    wanted = ["Company", "topics", "password", "card", "n", "email", "empty", "paid"]
     assert (await client.patch("/v1/sites/default", json={"form_fields": wanted}, headers=ADMIN)).status_code == 200
     fields = {
         "EMAIL": "ann@example.com", "phone": "+49 30 901820", "company": "Initech\0", "topics": ["a", "b"], "password": "hunter2", "n": "4111 1111 1111 1111",
-        "salary": "1", "empty": "", "closedloop_url": "https://www.brand.example/deep/page?gclid=7",
+        "salary": "1", "empty": "", "paid": ["4111111111111111", "cash"], "closedloop_url": "https://www.brand.example/deep/page?gclid=7",
     }  # fmt: skip
     files = {"cv": ("cv.pdf", b"%PDF" * 10_000, "application/pdf")}
     answer = await client.post("/v1/forms/job%20offer", params={"key": WRITE_KEY}, data=fields, files=files, headers=BROWSER)
@@ -176,6 +176,23 @@ async def test_nonsense_is_no_reason_to_lose_a_form(client, database):
 
 @asynchronous
 @one_database
+@pytest.mark.parametrize(
+    ("charset", "status", "url"),
+    [("undefined", 400, None), ("punycode", 400, None), ("unicode_escape", 303, "https://www.brand.example/x"), ("unheard-of", 303, None)],
+)
+async def test_a_charset_that_nobody_writes_in_is_no_fault_of_the_service(client, database, charset, status, url):
+    fields = {"email": "ann@example.com", "redirect": "/\\ud800thanks", "closedloop_url": "https://www.brand.example/x\\udfff"}
+    parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()]
+    headers = {**BROWSER, "Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    answer = await client.post("/v1/forms/demo", params={"key": WRITE_KEY}, content="".join([*parts, "--x--\r\n"]), headers=headers)
+    assert answer.status_code == (status if charset != "unheard-of" else 200)
+    assert len(await stored(database, "url")) == (status != 400)
+    if url:
+        assert (answer.headers["Location"], await stored(database, "url")) == ("https://www.brand.example/thanks", [(url,)])
+
+
+@asynchronous
+@one_database
 async def test_a_server_sends_one_with_a_secret_key(client, database):
     answer = await client.post("/v1/forms/demo", data={"email": "ann@example.com"}, headers=ADMIN)
     assert answer.status_code == 200
@@ -251,7 +268,7 @@ def test_without_a_page_only_the_sites_hosts_are_known(fields, page, expected):
 
 @pytest.mark.parametrize(
     ("text", "is_card"),
-    [("4111111111111111", True), ("4111 1111-1111 1111", True), ("4111111111111112", False), ("378282246310005", True), ("123456789012", False), ("", False), ("４１１１１１１１１１１１１１１１", False)],
+    [("4111111111111111", True), ("4111 1111-1111 1111", True), ("4111111111111112", False), ("378282246310005", True), ("123456789012", False), ("", False), ("４１１１１１１１１１１１１１１１", True), ("4111.1111/1111–1111", True), ("a 4111111111111111", False)],
 )  # fmt: skip
 def test_card_numbers(text, is_card):
     assert is_card_number(text) is is_card
