@@ -180,7 +180,7 @@ def _read_single(body: bytes, limits: Limits) -> Body:
         return _read_piecemeal(body, limits)
     if len(body) > limits.event_bytes:
         raise TooLarge(f"An event may have at most {limits.event_bytes} bytes.")
-    return Body([(0, event)], [], event.sent_at, event.key, _LazyEvents(body))
+    return Body([(0, event)], [], event.sent_at, event.key, lambda _: _without_envelope(parse_object(body)))
 
 
 def _read_piecemeal(body: bytes, limits: Limits) -> Body:
@@ -242,14 +242,13 @@ def _whole_number(digits: str) -> int:
 
 
 class _LazyEvents:
-    """The events of a body as they were sent; parsed only if one is asked for."""
+    """The events of a batch as they were sent; parsed only if one is asked for."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     def __call__(self, index: int) -> Any:
-        parsed = parse_object(self._body)
-        return parsed["events"][index] if "events" in parsed else _without_envelope(parsed)
+        return parse_object(self._body)["events"][index]
 
 
 def _without_envelope(parsed: dict[str, Any]) -> dict[str, Any]:

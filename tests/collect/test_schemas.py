@@ -121,6 +121,11 @@ def test_one_event_and_its_envelope():
     assert (body.key, body.sent_at, body.raw(0)) == ("k", 1_000_000, GOOD)
 
 
+def test_one_event_with_events_of_its_own_is_shown_as_sent():
+    body = read(b'{"type": "touch", "\\u0065vents": []}')
+    assert (len(body.events), body.raw(0)) == (1, {"type": "touch", "events": []})
+
+
 @pytest.mark.parametrize("is_bad", [False, True])
 def test_a_batch_shows_its_events_as_sent(is_bad):
     sent = [{**GOOD, "extra": 1}, {"type": 5} if is_bad else GOOD]
