@@ -199,7 +199,11 @@ def _fact_again(site: Site, row: Any) -> Fact:
     reader = READERS.get(row.door.partition(":")[0])
     if reader is None:
         raise ValueError(f"nothing reads what came in through {row.door!r}")
-    return reader(site, Quarantined(row.door, row.body, row.is_trusted, tables.to_micros(row.received_at)))
+    try:
+        return reader(site, Quarantined(row.door, row.body, row.is_trusted, tables.to_micros(row.received_at)))
+    except RecursionError as error:
+        # It was just readable where it came in. One such row must not keep the others here.
+        raise ValueError("nested too deeply") from error
 
 
 def _row_again(site: Site, row: Any, reason: str) -> dict[str, Any]:

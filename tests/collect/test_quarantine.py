@@ -55,6 +55,19 @@ async def test_what_is_still_wrong_stays_and_says_why(client, database):
     await assert_rows(database, tables.quarantine, ["quarantine_id"], [[bad]])
 
 
+async def test_what_is_nested_too_deeply_keeps_nothing_else_back(client, database):
+    deep = "[" * 5_000 + "]" * 5_000
+    rows = [
+        {**quarantine_row("default", door, "?", f'{{"type": "track", "userId": "u", "x": {deep}}}', is_trusted=False, received_at=0), "received_at": NOW}
+        for door in ("events", "segment")
+    ]
+    async with database.write() as connection:
+        await connection.execute(insert(tables.quarantine), rows)
+    await send(client, OLD)
+    replayed = (await client.post("/v1/quarantine", json={}, headers=ADMIN)).json()
+    assert (replayed["stored"], len(replayed["refused"])) == (1, 2)
+
+
 async def test_the_senders_clock_is_kept_for_the_replay(client, database):
     now = datetime.now(UTC)
     event = {**OLD, "occurred_at": (now - timedelta(days=30)).isoformat(), "sent_at": (now - timedelta(hours=1)).isoformat()}
