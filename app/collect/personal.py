@@ -2,7 +2,7 @@
 values that are an e-mail address or a phone number.
 
 The rest of the address stays as it was sent. Names are compared without case, `-` and `_`, so that `first_name`,
-`first-name` and `firstName` are one; of `user[email]` the inner name counts.
+`first-name` and `firstName` are one; of `user[email]` the inner name counts, of `email[0]` and `email[]` the one before.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ _ADDRESSES = frozenset({"url", "referrer", "referer", "href", "search", "path", 
 _LINK = "_loop"
 """The token of a link between domains: nobody else may come by it."""
 _SEPARATORS = str.maketrans("", "", "-_. ")
-_INNER = re.compile(r"\[([^\[\]]+)\]\s*(?:\[\d*\])?\Z")
+_INNER = re.compile(r"\[([^\[\]]+)\]\s*\Z")
+_INDEX = re.compile(r"\[\d*\]\s*\Z")
+_USER = re.compile(r"\A(\s*(?:[a-z][a-z0-9+.-]*:)?//)[^/?#]*@", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+%'-]@[\w.-]+\.[^\W\d_]{2,}")
 _PHONE = re.compile(r"\s*\+\s*\d[\d\s().+/-]*\Z")
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
@@ -62,18 +64,24 @@ def _names(stripped: tuple[str, ...], kept: tuple[str, ...]) -> frozenset[str]:
 
 def folded(name: str) -> str:
     """A parameter's name as it is compared."""
+    if "[" in name:
+        name = _INDEX.sub("", name)
     inner = _INNER.search(name)
     return (inner[1] if inner else name).translate(_SEPARATORS).casefold()
 
 
 def without_personal(address: str, names: frozenset[str] = PERSONAL) -> str:
-    """The address without what looks personal in its query, and in a fragment that is, or has, a query."""
+    """The address without a user name and password, and without what looks personal in its query, and in a fragment that is, or
+    has, a query."""
+    if "@" in address:
+        address = _USER.sub(r"\1", address)
     if "?" not in address and "#" not in address:
         return address
     page, _, fragment = address.partition("#")
     kept_page, kept_fragment = _without(page, names), _without(fragment, names)
-    if "?" not in fragment and "=" in fragment:
-        kept_fragment = _kept(fragment, names)
+    before, mark, after = kept_fragment.partition("?")
+    if "=" in before:
+        kept_fragment = _kept(before, names) + mark + after
     if kept_page == page and kept_fragment == fragment:
         return address
     return kept_page + ("#" + kept_fragment if kept_fragment else "")

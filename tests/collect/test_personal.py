@@ -29,6 +29,10 @@ ADMIN = {"Authorization": f"Bearer {SECRET_KEY}"}
         ("/x?user%5Bemail%5D=x&user[phone]=1&user[plan]=pro&tags[]=a", "/x?user[plan]=pro&tags[]=a"),
         ("/x?access_token=1&PHPSESSID=2&card_number=4&iban=DE&dob=1990", "/x"),
         ("/x?token", "/x"),
+        ("/x?password[]=1&email[0]=x&user[phone][1]=1&user[plan][]=pro", "/x?user[plan][]=pro"),
+        # Of whom the address says that they sign in.
+        ("https://u:p@a.example/x?a=1", "https://a.example/x?a=1"),
+        ("//u@a.example", "//a.example"),
         ("/x?_loop=abc.def&page=2", "/x?page=2"),
         # By value.
         ("/x?q=ada@example.com", "/x"),
@@ -45,6 +49,7 @@ ADMIN = {"Authorization": f"Bearer {SECRET_KEY}"}
         ("/x?a=1#/route?email=x&tab=2", "/x?a=1#/route?tab=2"),
         ("/x#access_token=1&token_type=bearer", "/x#token_type=bearer"),
         ("/x#access_token=1", "/x"),
+        ("/x#access_token=1&state=/in?tab=2", "/x#state=/in?tab=2"),
         ("/x?email=1#pricing", "/x#pricing"),
     ],
 )
