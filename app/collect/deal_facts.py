@@ -130,16 +130,17 @@ def deal_facts(
     received_at: int,
     connection_id: str = "",
     space: str = "generic",
+    is_trusted: bool = True,
 ) -> Fact:
     """The fact that this happened to the deal, with a row for each field sent and for each contact listed.
 
-    Times in microseconds. For `adjusted`, the deal's `amount` is the signed change. ValueError if an amount is no
-    number.
+    Times in microseconds. For `adjusted`, the deal's `amount` is the signed change. `is_trusted`: it came neither from a page nor
+    from anybody else who has the public key. ValueError if an amount is no number.
     """
     here = {"site_id": site.site_id, "space": space, "deal_id": deal.id}
     said = {**here, "fact_id": fact_id, "occurred_at": occurred_at}
     amount = _parsed(deal, deal.amount) if change == "adjusted" else None
-    links, contact_rows = _listed_contacts(site, deal, space, fact_id, occurred_at, received_at)
+    links, contact_rows = _listed_contacts(site, deal, space, fact_id, occurred_at, received_at, is_trusted)
     values = _field_values(deal, change, len(links))
     satellites: list[Row] = [(tables.deal_fields, {**said, "field": field, "value": value}) for field, value in values.items()]
     satellites.append((tables.deal_changes, {**said, "change": change, "amount": amount}))
@@ -153,7 +154,7 @@ def deal_facts(
 
 
 def contact_satellites(
-    site: Site, contact: Contact, *, space: str, fact_id: str, occurred_at: int, received_at: int
+    site: Site, contact: Contact, *, space: str, fact_id: str, occurred_at: int, received_at: int, is_trusted: bool = True
 ) -> tuple[str | None, list[Row]]:
     """(link ID, rows): one contact seen with its keys. (None, []) if it has no key that can be read."""
     named = (space, contact.id) if contact.id else None
@@ -163,7 +164,7 @@ def contact_satellites(
         keys = sorted([*keys, *subject_keys(site, contact=(space, lead_key(contact.lead_id)))])
     if not keys:
         return None, []
-    rows = sighting_satellites(site, keys, contact.visitor_id or "", fact_id, occurred_at, 0, True, received_at)
+    rows = sighting_satellites(site, keys, contact.visitor_id or "", fact_id, occurred_at, 0, is_trusted, received_at)
     company_name = contact.company.name if contact.company else None
     details = {"name": contact.name, "company": company_name, "lead_source": contact.lead_source, "may_contact": contact.may_contact}
     rows += clear_texts(site, occurred_at, email=contact.email, phone=contact.phone, user_id=contact.user_id, **details)
@@ -172,7 +173,7 @@ def contact_satellites(
         rows.append((tables.contacts, contact_row(site, key_id, "contact", contact.id, occurred_at, email=contact.email, **details)))
     link = link_id(keys)
     texts = property_texts(contact.properties) | employer(contact.company, space) | _sales_fields(contact)
-    rows += person_satellites(site, link, contact.visitor_id or "", fact_id, occurred_at, is_trusted=True, texts=texts)
+    rows += person_satellites(site, link, contact.visitor_id or "", fact_id, occurred_at, is_trusted=is_trusted, texts=texts)
     rows += company_satellites(site, contact.company, space, fact_id, occurred_at, received_at)
     rows += membership_rows(site, contact, keys[0], space, fact_id, occurred_at)
     return link, rows
@@ -217,13 +218,13 @@ def membership_rows(site: Site, contact: Contact, key_id: str, space: str, fact_
 
 
 def _listed_contacts(
-    site: Site, deal: Deal, space: str, fact_id: str, occurred_at: int, received_at: int
+    site: Site, deal: Deal, space: str, fact_id: str, occurred_at: int, received_at: int, is_trusted: bool
 ) -> tuple[list[str], list[Row]]:
     links: dict[str, None] = {}
     rows: list[Row] = []
     for contact in deal.contacts or ():
         link, seen = contact_satellites(
-            site, contact, space=space, fact_id=fact_id, occurred_at=occurred_at, received_at=received_at
+            site, contact, space=space, fact_id=fact_id, occurred_at=occurred_at, received_at=received_at, is_trusted=is_trusted
         )
         if link is not None:
             links[link] = None

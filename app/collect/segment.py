@@ -196,13 +196,13 @@ def _set_aside(sent: Any, sender: Sender, door: str, reason: str) -> dict[str, A
 
 
 def _as_decided(sent: Any, sender: Sender) -> Any:
-    """A message as it was sent, but without the browser's address and what looks personal in those of pages, and with the visitor that was
-    decided when it came in."""
+    """A message as it was sent, but without the browser's address and user agent and what looks personal in addresses of pages, and
+    with the visitor that was decided when it came in."""
     if not isinstance(sent, dict):
         return sent
     kept = without_personal_in(sent, personal_names(sender.site.settings))
     if isinstance(kept.get("context"), dict):
-        kept["context"] = {name: value for name, value in kept["context"].items() if name != "ip"}
+        kept["context"] = {name: value for name, value in kept["context"].items() if name not in ("ip", "userAgent")}
     if sender.is_trusted or sender.site.settings.consent != "cookieless":
         return kept
     # An alias may name the browser twice.

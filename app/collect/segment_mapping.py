@@ -38,8 +38,9 @@ from app.sites.tracked_deals import TrackedDeal
 REST = "$segment"
 """The property that holds what has no place of its own."""
 GENERIC = "generic"
-PUBLIC_COMPANIES = "segment"
-"""Space of the companies that a write key describes: what a page says is not said of the companies of deals."""
+PUBLIC_COMPANIES = ":segment"
+"""Space of the companies that a write key describes: what a page says is not said of the companies of deals. No connection can
+have it: its ID begins with a letter or digit."""
 
 _LONGEST_TYPE = 64
 _LONGEST_LINE = 1_000
@@ -86,6 +87,7 @@ def deal_fact(message: Message, sender: Sender, refused: Refused | None = None) 
         fact_type=f"deal.{'updated' if change == 'seen' else change}",
         occurred_at=occurred_at(event, clock),
         received_at=sender.received_at,
+        is_trusted=sender.is_trusted,
     )
     return replace(fact, refused=refused)
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app import tables
+from app.collect.segment_mapping import PUBLIC_COMPANIES
 from app.errors import Unavailable
 from tests.collect.bodies import as_body
 from tests.rows import assert_rows
@@ -227,12 +228,13 @@ async def test_on_a_site_without_cookies_no_visitor_of_a_page_is_taken(client, d
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_what_is_set_aside_says_no_more_of_a_person_than_what_is_stored(client, database):
     await set_site(client, consent="cookieless")
-    page = {"url": "https://a.example/x?email=e&utm_source=news", "search": "?email=e&utm_source=news", "referrer": "https://b.example/?q=ada@example.com"}
-    old = {**TRACK, "context": {"ip": "203.0.113.7", "page": page}, "timestamp": "2026-01-01T00:00:00Z"}
+    page = {"url": "https://u:p@a.example/x?email=e&utm_source=news", "search": "?email=e&utm_source=news", "referrer": "https://b.example/?q=ada@example.com"}
+    known = {"ip": "203.0.113.7", "userAgent": BROWSER["User-Agent"]}
+    old = {**TRACK, "context": {**known, "page": page}, "timestamp": "2026-01-01T00:00:00Z"}
     await stored(client, {**TRACK, "messageId": "m2"}, old, headers={**BROWSER, "X-Forwarded-For": "203.0.113.7"})
     async with database.read() as connection:
         [body] = await connection.scalars(select(tables.quarantine.c.body))
-    assert [text for text in ('"ann"', "203.0.113.7", "email", "ada@example.com") if text in body] == []
+    assert [text for text in ('"ann"', "203.0.113.7", "Mozilla", "u:p", "email", "ada@example.com") if text in body] == []
     assert body.count("utm_source=news") == 2
 
     assert (await client.post("/v1/quarantine", json={}, headers=ADMIN)).json()["stored"] == 1
@@ -240,6 +242,12 @@ async def test_what_is_set_aside_says_no_more_of_a_person_than_what_is_stored(cl
         [visitor] = set(await connection.scalars(select(tables.events.c.visitor_id)))
     assert visitor.startswith("d_")
     await assert_rows(database, tables.events, ["event_id", "url"], [["m1", "https://a.example/x?utm_source=news"], ["m2", None]])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_no_connection_shares_the_companies_of_pages(client):
+    asked = {"id": PUBLIC_COMPANIES, "provider": "hubspot", "secret": "a secret of HubSpot".replace(" ", "-")}
+    assert (await client.post("/v1/connections", json=asked, headers=ADMIN)).status_code == 422
 
 
 # ---------------------------------------------------------------- goals and deals
@@ -274,6 +282,9 @@ async def test_a_deal_that_a_write_key_may_not_tell_waits_until_the_site_lets_it
     assert (await client.post("/v1/quarantine", json={}, headers=ADMIN)).json()["stored"] == 1
     await assert_rows(database, tables.crm_facts, ["type", "deal_id"], [["deal.won", "50"]])
     await assert_rows(database, tables.events, ["type"], [["Order Completed"]])
+    # Nor does a page become somebody who is believed about who is who.
+    async with database.read() as connection:
+        assert set(await connection.scalars(select(tables.sightings.c.is_trusted))) == {False}
 
 
 # ---------------------------------------------------------------- what a browser asks

@@ -199,7 +199,7 @@ def test_an_alias_says_that_two_ids_are_of_one_human(sent, visitor, user_ids):
     assert satellites(fact, tables.contacts, "kind", "value") == [("user_id", user_id) for user_id in user_ids]
 
 
-@pytest.mark.parametrize(("sender", "record"), [(SECRET, "company:generic/id:acme"), (WRITE, "company:segment/id:acme")])
+@pytest.mark.parametrize(("sender", "record"), [(SECRET, "company:generic/id:acme"), (WRITE, "company::segment/id:acme")])
 def test_a_group_describes_a_company_which_a_page_cannot_do_for_those_of_deals(sender, record):
     traits = {"name": "Acme", "industry": "Software", "email": "office@acme.example"}
     fact = event_fact(message(type="group", groupId="acme", userId="u7", traits=traits), sender)

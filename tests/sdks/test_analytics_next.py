@@ -44,7 +44,7 @@ async def test_what_a_page_says_and_says_again(shop, relay, database, options):
     parts = ["source", "medium", "campaign", "click_id_kind"]
     await assert_rows(database, select(tables.origins).where(tables.origins.c.source != ""), parts, [["news", "cpc", "Spring", "gclid"]])
     await assert_rows(database, tables.contacts, ["kind", "value"], [["email", "ada@example.com"], ["user_id", "u7"]])
-    await assert_rows(database, tables.person_fields, ["field", "value"], [["plan", "pro"], ["", "company:segment/id:acme"]])
+    await assert_rows(database, tables.person_fields, ["field", "value"], [["plan", "pro"], ["", "company::segment/id:acme"]])
     await assert_rows(database, tables.quarantine, ["reason"], [])
     await assert_rows(database, tables.drops, ["reason"], [])
 

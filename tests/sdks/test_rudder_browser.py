@@ -39,7 +39,7 @@ async def test_what_a_page_says_and_says_again(shop, relay, database):
         [visitor, "identify", page, None, "Home", "x1", True],
     ])  # fmt: skip
     await assert_rows(database, tables.contacts, ["kind", "value"], [["email", "ada@example.com"], ["user_id", "u7"], ["user_id", "u8"]])
-    await assert_rows(database, tables.person_fields, ["field", "value"], [["plan", "pro"], ["", "company:segment/id:acme"]])
+    await assert_rows(database, tables.person_fields, ["field", "value"], [["plan", "pro"], ["", "company::segment/id:acme"]])
     await assert_rows(database, tables.quarantine, ["reason"], [])
     await assert_rows(database, tables.drops, ["reason"], [])
     with_address = select(tables.events.c.properties).where(tables.events.c.properties.contains("ada"))
