@@ -63,6 +63,8 @@ def _route_libraries(stream: TextIO, threshold: int, shared: list[Processor]) ->
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("httpx", "httpcore", "aiosqlite", "asyncio", "alembic"):
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    # It warns of each form that is none: whoever sends it is told so, and must not fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     # `app.main` answers and logs what a request failed of; the server would write it a second time.
     logging.getLogger("uvicorn.error").addFilter(_is_new)
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
 
 from app.logs import configure_logs
 
@@ -68,6 +70,13 @@ def test_the_servers_lines_are_ours_and_its_access_log_is_off() -> None:
     logging.getLogger("uvicorn.error").info("Started")
     logging.getLogger("uvicorn.access").info('"POST /v1/events?key=%s"', SECRET)
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["Started"]
+
+
+def test_a_form_that_is_none_writes_no_line() -> None:
+    stream, _ = lines_of()
+    with pytest.raises(MultipartParseError):
+        MultipartParser("x").write(b"{}")
+    assert stream.getvalue() == ""
 
 
 def test_an_unknown_level_is_refused_with_the_known_ones() -> None:
