@@ -58,6 +58,8 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
     uncredited = await _uncredited(connection, question)
     shown = [_touch(touch, site) | _credit(credited[id_], money, site) for touch in touches if (id_ := _id(touch)) in credited]
     ties = await ties_of_conversion(connection, question, parameters)
+    by_rule = await _left_out_by_rule(connection, question, parameters)
+    rules = [touch["reason"] for touch in by_rule]
     return {
         "conversion": described(row, next(iter(people.values()), []), site) | _times(row),
         "model": filters.model,
@@ -69,14 +71,14 @@ async def explanation(connection: AsyncConnection, site: Site, public_id: str, f
         "settings_version": site.settings_version,
         "touches": shown,
         "left_out": [_touch(touch, site) | {"reason": _why_left_out(touch)} for touch in touches if _id(touch) not in credited],
-        "left_out_by_rule": await _left_out_by_rule(connection, question, parameters),
+        "left_out_by_rule": by_rule,
         **await _journey(connection, question, parameters),
         "uncredited": uncredited,
         "ledger": await _ledger(connection, question, parameters, row, site),
         "arithmetic_in_words": arithmetic.IN_WORDS,
         "identity": ties,
         "companies": await _companies(connection, question, parameters),
-        "in_words": in_words(row, filters.model, asked.lookback(site), shown, uncredited, ties),
+        "in_words": in_words(row, filters.model, asked.lookback(site), shown, uncredited, ties, rules),
     }
 
 

@@ -20,6 +20,8 @@ REASONS_IN_WORDS = {
     "after_milestone": "every touch in the look-back came after the milestone up to which touches were asked for",
     "only_direct": "every touch in the look-back is Direct, which was excluded",
 }
+_SEES_NOBODY = ("before_tracking_began", "no_touch")
+"""What a rule brings about as well: it leaves out all that its people did on the site before."""
 _CREDITS_NO_TOUCH = (
     "credits rows of a report, not touches: it is computed from all journeys at once, so no part of one conversion is any touch's"
 )
@@ -30,14 +32,26 @@ Touch = dict[str, Any]
 
 
 def in_words(
-    row: RowMapping, model: str, lookback: int, touches: Sequence[Touch], uncredited: str | None, ties: Sequence[dict[str, Any]]
+    row: RowMapping,
+    model: str,
+    lookback: int,
+    touches: Sequence[Touch],
+    uncredited: str | None,
+    ties: Sequence[dict[str, Any]],
+    rules: Sequence[str] = (),
 ) -> str:
-    """What happened, and how we know; and who gets the credit."""
+    """What happened, and how we know; and who gets the credit. `rules`: for which touches of its people are left out."""
     what = f"This {row['kind']} conversion happened on {row['occurred_at']:%Y-%m-%d}"
     if uncredited is not None:
-        return f"{what}. No touch is credited: {REASONS_IN_WORDS[uncredited]}."
+        return f"{what}. No touch is credited: {_why_nobody(uncredited, rules)}."
     journey = f"{what}, after {_journey(touches, lookback)}{_known_by(touches, ties)}."
     return f"{journey} The model {model} {_CREDITS_NO_TOUCH if model in DATA_DRIVEN else _shares(touches)}."
+
+
+def _why_nobody(uncredited: str, rules: Sequence[str]) -> str:
+    if rules and uncredited in _SEES_NOBODY:
+        return f"what its people did on the site before it is left out by a rule of the site ({listed(list(dict.fromkeys(rules)))})"
+    return REASONS_IN_WORDS[uncredited]
 
 
 def _journey(touches: Sequence[Touch], lookback: int) -> str:

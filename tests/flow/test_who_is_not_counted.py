@@ -84,6 +84,20 @@ async def test_a_customer_who_logs_in_is_no_new_visitor_and_takes_no_credit(
     assert await _excluded(client) == {"customer_area": (1, 1, 1)}
 
 
+async def test_where_a_rule_leaves_out_all_that_somebody_did_the_explanation_names_it(database: Database, client: httpx.AsyncClient) -> None:
+    area = "https://app.shop.example/projects"
+    await tell(client, database, visit("ada", 2, area), form("ada", 2, ADA, url=area), won("d", 5, "10", ADA))
+    [won_deal] = (await get(client, "/v1/conversions"))["conversions"]
+    for reason in ("before_tracking_began", "no_touch"):
+        explained = await get(client, f"/v1/conversions/{won_deal['id']}/explain")
+        assert explained["uncredited"] == reason
+        assert explained["in_words"] == (
+            "This customer conversion happened on 2026-03-05. No touch is credited: what its people did on the site before it is left out by "
+            "a rule of the site (customer_area)."
+        )
+        await tell(client, database, visit("bob", 3, "https://shop.example/"))
+
+
 async def test_spam_is_no_touch_and_reaches_no_goal(database: Database, client: httpx.AsyncClient, application: FastAPI) -> None:
     await tell(
         client, database,

@@ -85,7 +85,8 @@ async def conversions_without_touch(reading: Reading) -> Outcome:
         f"{_conversions(affected)} of {_counted(reading):,} ({share}) {_have(affected)} no touch at all: {words}.",
         Change(
             "`no_contact`: name the deal's contacts in the CRM. `no_touch`: their visits were not tied to them, so let forms carry the "
-            "visitor ID into the CRM, and import offline touches. `before_tracking_began` ends by itself."
+            "visitor ID into the CRM, and import offline touches. `before_tracking_began` ends by itself. Where a rule of yours leaves "
+            "visits out, the explanation of the conversion names it (`left_out_by_rule`)."
         ),
         affected,
         [{"reason": name, **each} for name, each in reasons.items()],
