@@ -37,6 +37,8 @@ _LEAST_RETURNS = 3
 """Visits from a host that only ever sends people back, before we say so."""
 _OWN_SHARE = 0.001
 """Of all page views, those that a host of the site's own has at least."""
+_HARDLY_A_COPY = 0.1
+"""Of all page views: a host with as many is never proposed to be left out, as that would take its visits from every figure."""
 _SHORTEST_NAME = 4
 _EVERYDAY = frozenset({
     "shop", "store", "blog", "news", "mail", "info", "help", "docs", "demo", "test", "home", "online", "media", "group", "global",
@@ -184,11 +186,12 @@ async def page_host_not_listed(reading: Reading) -> Outcome:
         return None
     hosts = _names(unknown)
     of_hosts = tables.events.c.host.in_(bindparam("hosts", expanding=True))
-    excluded = {"excluded_hosts": _added(reading.site.settings.excluded_hosts, hosts)}
+    small = [host for host in hosts if pages[host] < _HARDLY_A_COPY * pages.total()]
+    excluded = {"excluded_hosts": _added(reading.site.settings.excluded_hosts, small)} if small else None
     return Finding(
         "warning",
         f"{counted(unknown.total(), 'page view')} came from {counted(len(hosts), 'host')} that `hosts` does not list: {listed(hosts)}.",
-        Change("Leave test systems and copies of the site out (as below), or add to `hosts` what is yours.", excluded),
+        Change("Leave test systems and copies of the site out (`excluded_hosts`), and add to `hosts` what is yours.", excluded),
         await reading.affected(with_landing(of_hosts), from_hosts(hosts)),
         [{"host": host, "page_views": number} for host, number in unknown.most_common(EXAMPLES)],
     )
@@ -277,11 +280,20 @@ def _may_be_passed(host: str, own: OwnHosts) -> bool:
 
 def _why_passed(host: str, row: RowMapping | None) -> str | None:
     """Why people seem to only pass through a host; None: they do not."""
-    if words := _gateway_words(host):
+    words = _gateway_words(host)
+    if words and not _brings_people(host, row):
         return f"its name has {words[0]!r}"
     if row is None or row["arrivals"] < _LEAST_RETURNS or row["newcomers"] or row["detours"] < row["arrivals"]:
         return None
     return f"all {row['arrivals']:,} visits from it came in the middle of a session, or back to a page such as /checkout or /thanks"
+
+
+def _brings_people(host: str, row: RowMapping | None) -> bool:
+    """Whether mostly new people come from a host that is called like a gateway by its domain alone: `pay-per-click.example` writes
+    about it, `pay.bank.example` does it."""
+    if row is None or row["arrivals"] < _LEAST_RETURNS or 2 * row["newcomers"] <= row["arrivals"]:
+        return False
+    return _PASSED_THROUGH.isdisjoint(_PARTS.split(host.removesuffix(registrable_domain(host))))
 
 
 def _gateway_words(host: str) -> list[str]:

@@ -280,6 +280,7 @@ HARMLESS = {
     "a mail whose link the site redirects": [page("?utm_source=news&utm_medium=email&utm_campaign=may", "https://acme.example/r")],
     "dates that differ by a hyphen": [page("?utm_source=news&utm_medium=email&utm_campaign=1-12"), page("?utm_source=news&utm_medium=email&utm_campaign=11-2")],
     "a click ID that proves no payment": [page("?fbclid=abc")],
+    "a site that writes about what gateways do": [page(referrer="https://pay-per-click.example/")],
     "a host that only looks alike in part": [page(referrer="https://acmeworld.example/")],
 }
 
@@ -290,6 +291,17 @@ async def test_what_is_harmless_is_not_found(client: httpx.AsyncClient, database
     facts = [fact for number, pages in enumerate(HARMLESS.values()) for who in (f"a{number}", f"b{number}", f"c{number}") for fact in [*seen(who, *pages), *won(who, 1)]]
     await tell(client, database, *facts)
     assert by_code(await examined(database)) == {}
+
+
+@one_database
+async def test_a_host_with_much_of_the_traffic_is_not_proposed_to_be_left_out(client: httpx.AsyncClient, database: Database) -> None:
+    assert (await client.patch("/v1/sites/default", json={"hosts": ["acme.example"]}, headers=ADMIN)).is_success
+    await put(database, tables.events, *views("acme.example", "/", *daily(60, 60, 1)), *views("elsewhere.example", "/", *daily(10, 10, 1)))
+    found = by_code(await examined(database))["page_host_not_listed"]
+    assert (found["examples"], found["change"]["request"]) == ([{"host": "elsewhere.example", "page_views": 10}], None)
+    await put(database, tables.events, *views("staging.example", "/", *daily(7, 7, 1)))
+    found = by_code(await examined(database))["page_host_not_listed"]
+    assert (len(found["examples"]), found["change"]["request"]["body"]) == (2, {"excluded_hosts": ["staging.example"]})
 
 
 HOSTILE = "a'; rm -rf $(x)-pay.example"
