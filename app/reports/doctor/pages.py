@@ -68,7 +68,7 @@ async def no_page_events(reading: Reading) -> Outcome:
     if last_day:
         return None
     if not ever:
-        advice = "Put the snippet's tag into every page; `closedloop keys list` shows the write key that stands in it."
+        advice = "Put the snippet's tag into every page: `closedloop snippet` prints it."
         # Perhaps the site means to live on what its CRM and its servers tell.
         return Finding("warning", "No page has ever sent an event.", Change(advice))
     same_days = [sum(row[f"same_day_{weeks}"] for row in reading.hosts) for weeks in range(1, SAME_DAYS + 1)]
