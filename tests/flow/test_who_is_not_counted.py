@@ -84,7 +84,9 @@ async def test_a_customer_who_logs_in_is_no_new_visitor_and_takes_no_credit(
     assert await _excluded(client) == {"customer_area": (1, 1, 1)}
 
 
-async def test_where_a_rule_leaves_out_all_that_somebody_did_the_explanation_names_it(database: Database, client: httpx.AsyncClient) -> None:
+async def test_where_a_rule_leaves_out_all_that_somebody_did_the_explanation_names_it(
+    database: Database, client: httpx.AsyncClient
+) -> None:
     area = "https://app.shop.example/projects"
     await tell(client, database, visit("ada", 2, area), form("ada", 2, ADA, url=area), won("d", 5, "10", ADA))
     [won_deal] = (await get(client, "/v1/conversions"))["conversions"]
@@ -96,6 +98,17 @@ async def test_where_a_rule_leaves_out_all_that_somebody_did_the_explanation_nam
             "a rule of the site (customer_area)."
         )
         await tell(client, database, visit("bob", 3, "https://shop.example/"))
+
+
+async def test_what_is_left_out_of_a_person_is_exported_and_erased_with_it(database: Database, client: httpx.AsyncClient) -> None:
+    area = "https://app.shop.example/projects"
+    await tell(client, database, visit("ada", 2, area), form("ada", 2, ADA, url=area), visit("bob", 3, area))
+    assert (await get(client, "/v1/status"))["left_out_touches"] == {"customer_area": 2}
+    [person] = (await get(client, "/v1/people", email=ADA))["people"]
+    assert '"left_out_touches"' in (await client.get(f"/v1/people/{person['id']}/export", headers=ADMIN)).text
+    assert (await client.post(f"/v1/people/{person['id']}/erase", headers=ADMIN)).is_success
+    await run_until_idle(database)
+    assert (await get(client, "/v1/status"))["left_out_touches"] == {"customer_area": 1}
 
 
 async def test_spam_is_no_touch_and_reaches_no_goal(database: Database, client: httpx.AsyncClient, application: FastAPI) -> None:
