@@ -127,9 +127,7 @@ def states(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def test_every_check_is_documented() -> None:
-    rows = re.findall(
-        r"^\| `([a-z_]+)` \| (error|warning|advice)", (Path(__file__).parents[3] / "docs" / "doctor.md").read_text(), re.MULTILINE
-    )
+    rows = re.findall(r"^\| `([a-z_]+)` \| (error|warning|advice)", (Path(__file__).parents[3] / "docs" / "doctor.md").read_text(), re.MULTILINE)
     assert [code for code, _ in rows if code not in SEVERITIES] == [check.code for check in CHECKS]
     assert {code: severity for code, (severity, *_) in FOUND.items()}.items() - {("people_never_seen", "advice")} <= set(rows)
 
@@ -177,11 +175,7 @@ async def test_everything_that_went_wrong_is_found_once(client: httpx.AsyncClien
 
 def _affected(answer: dict[str, Any]) -> dict[str, tuple[Any, Any, Any]]:
     return {
-        each["code"]: (
-            each["severity"],
-            each["affected"] and each["affected"]["conversions"],
-            each["affected"] and each["affected"]["revenue"],
-        )
+        each["code"]: (each["severity"], each["affected"] and each["affected"]["conversions"], each["affected"] and each["affected"]["revenue"])
         for each in answer["findings"]
     }
 
@@ -234,9 +228,7 @@ async def test_silence_of_the_whole_site_and_hosts_that_are_not_named(client: ht
     new = await examined(database)
     assert list(by_code(new)) == ["no_page_events"]
     assert by_code(new)["no_page_events"]["seen"] == "No page has ever sent an event."
-    assert {states(new)[code] for code in ("host_silent", "hosts_missing", "leads_not_in_crm", "lookalike_host_as_source")} == {
-        "not_enough_data"
-    }
+    assert {states(new)[code] for code in ("host_silent", "hosts_missing", "leads_not_in_crm", "lookalike_host_as_source")} == {"not_enough_data"}
 
     await put(database, tables.events, *views("acme.example", "/", *daily(34, 35, 1, 2, 3, 4, 5)))
     alive = await examined(database)
@@ -244,11 +236,7 @@ async def test_silence_of_the_whole_site_and_hosts_that_are_not_named(client: ht
     assert by_code(alive)["hosts_missing"]["change"]["command"] == "closedloop sites change default --set 'hosts=[\"acme.example\"]'"
     # A day later: five views on the same day of each of four weeks, and none now. A day later again, likewise.
     silent = by_code(await examined(database, NOW + timedelta(days=1)))["no_page_events"]
-    assert (silent["severity"], "at least 5 page views" in silent["seen"], "2026-04-01T11:00:00Z" in silent["seen"]) == (
-        "error",
-        True,
-        True,
-    )
+    assert (silent["severity"], "at least 5 page views" in silent["seen"], "2026-04-01T11:00:00Z" in silent["seen"]) == ("error", True, True)
     assert states(await examined(database, NOW + timedelta(days=6, hours=22)))["host_silent"] == "ok"
     assert "host_silent" in by_code(await examined(database, NOW + timedelta(days=7)))
     # Days are those of the site's zone.
@@ -265,9 +253,7 @@ async def test_much_is_direct_and_a_crm_is_not_heard(client: httpx.AsyncClient, 
         "site_id": "default", "visitor_id": "v-all", "sequence": 0, "type_rank": 1, "is_reported": False, "touches_left_out": 0,
         "occurred_at": NOW - timedelta(days=1), "session_started_at": NOW - timedelta(days=1),
     }  # fmt: skip
-    await tell(
-        client, database, *seen("buyer", page()), *won("buyer", 8), *seen("other", page("?utm_source=news&utm_medium=email&utm_campaign=a"))
-    )
+    await tell(client, database, *seen("buyer", page()), *won("buyer", 8), *seen("other", page("?utm_source=news&utm_medium=email&utm_campaign=a")))
     await put(database, tables.touches, *({**touch, "event_id": f"t{n}", "origin_id": EMPTY_ORIGIN} for n in range(97)))
     assert states(await examined(database))["much_direct"] == "not_enough_data"
     await put(database, tables.touches, {**touch, "event_id": "t97", "origin_id": EMPTY_ORIGIN})
@@ -289,16 +275,10 @@ async def test_much_is_direct_and_a_crm_is_not_heard(client: httpx.AsyncClient, 
 
 
 HARMLESS = {
-    "a search engine, and a gateway that is listed": [
-        page(referrer="https://www.google.com/"),
-        page("thanks", "https://checkout.stripe.com/"),
-    ],
+    "a search engine, and a gateway that is listed": [page(referrer="https://www.google.com/"), page("thanks", "https://checkout.stripe.com/")],
     "a blog that sent people twice": [page(referrer="https://blog.example/"), page("prices"), page("", "https://blog.example/")],
     "a mail whose link the site redirects": [page("?utm_source=news&utm_medium=email&utm_campaign=may", "https://acme.example/r")],
-    "dates that differ by a hyphen": [
-        page("?utm_source=news&utm_medium=email&utm_campaign=1-12"),
-        page("?utm_source=news&utm_medium=email&utm_campaign=11-2"),
-    ],
+    "dates that differ by a hyphen": [page("?utm_source=news&utm_medium=email&utm_campaign=1-12"), page("?utm_source=news&utm_medium=email&utm_campaign=11-2")],
     "a click ID that proves no payment": [page("?fbclid=abc")],
     "a site that writes about what gateways do": [page(referrer="https://pay-per-click.example/")],
     "a host that only looks alike in part": [page(referrer="https://acmeworld.example/")],
@@ -308,12 +288,7 @@ HARMLESS = {
 @one_database
 async def test_what_is_harmless_is_not_found(client: httpx.AsyncClient, database: Database) -> None:
     assert (await client.patch("/v1/sites/default", json={"hosts": ["acme.example"]}, headers=ADMIN)).is_success
-    facts = [
-        fact
-        for number, pages in enumerate(HARMLESS.values())
-        for who in (f"a{number}", f"b{number}", f"c{number}")
-        for fact in [*seen(who, *pages), *won(who, 1)]
-    ]
+    facts = [fact for number, pages in enumerate(HARMLESS.values()) for who in (f"a{number}", f"b{number}", f"c{number}") for fact in [*seen(who, *pages), *won(who, 1)]]
     await tell(client, database, *facts)
     assert by_code(await examined(database)) == {}
 
@@ -336,9 +311,7 @@ HOSTILE = "a'; rm -rf $(x)-pay.example"
 async def test_texts_of_others_stay_texts(client: httpx.AsyncClient, database: Database) -> None:
     """What is no host name is shown, and never proposed as a setting."""
     await tell(client, database, *seen("odd", page(referrer=f"https://{HOSTILE}/")), *won("odd", 1))
-    await tell(
-        client, database, *seen("even", page(referrer="https://acme.pay.example/")), *won("even", 2, name="<script>alert(1)</script>")
-    )
+    await tell(client, database, *seen("even", page(referrer="https://acme.pay.example/")), *won("even", 2, name="<script>alert(1)</script>"))
     findings = by_code(await examined(database))
     assert "lookalike_host_as_source" not in findings
     found = findings["gateway_as_source"]
@@ -356,13 +329,7 @@ async def test_over_http(client: httpx.AsyncClient, database: Database) -> None:
     text = await client.get(PATH, params={**asked, "format": "csv"}, headers=READER)
     assert text.headers["content-type"].startswith("text/csv")
     assert text.text.splitlines()[0] == "code,state,severity,seen,conversions,revenue,currency,examples,advice,command"
-    for wrong in (
-        {"from": "2026-03-01", "to": "2026-03-01"},
-        {"conversion": "nothing"},
-        {"from": "soon"},
-        {"as_of": "2026-03-01"},
-        {"surprise": "1"},
-    ):
+    for wrong in ({"from": "2026-03-01", "to": "2026-03-01"}, {"conversion": "nothing"}, {"from": "soon"}, {"as_of": "2026-03-01"}, {"surprise": "1"}):
         assert (await client.get(PATH, params=wrong, headers=READER)).status_code == 422, wrong
     assert (await client.get(PATH)).status_code == 401
     only_from = await get(client, PATH, **{"from": "2026-03-01"})
