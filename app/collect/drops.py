@@ -114,7 +114,7 @@ def is_bot(user_agent: str) -> bool:
 
 def client_address(peer: str, forwarded_for: str, trusted_proxies: str) -> str:
     """The nearest address that is not a trusted proxy's; only trusted proxies are believed about what lies before them."""
-    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+    hops = [_without_port(hop.strip()) for hop in forwarded_for.split(",") if hop.strip()]
     if not hops:
         return peer
     if trusted_proxies.strip() == "*":
@@ -124,6 +124,13 @@ def client_address(peer: str, forwarded_for: str, trusted_proxies: str) -> str:
     while hops and _lies_in(nearest, trusted):
         nearest = hops.pop()
     return nearest
+
+
+def _without_port(hop: str) -> str:
+    """The address of a hop: some proxies name the port beside it, and an IPv6 address then in brackets."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 @lru_cache(maxsize=256)
