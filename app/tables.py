@@ -273,7 +273,7 @@ customer_pages = _table(
     "customer_pages",
     "What tells a page of the area that customers log in to; from the settings in force. Paths are in lower case, with one `/` at their end.",
     _site(),
-    _id("part", "What is compared: `host`, `label` (the host's first), `path`, `prefix` (of the path), `first` (the path's first segment, after a language)."),
+    _id("part", "What is compared: `host`, `label` (the host's first), `path`, `prefix` (of the path), `first` (the path's first segment, after a language); `outside`: the same, and then the page does not lie there."),
     _id("value", "What it must be."),
 )
 

@@ -21,18 +21,24 @@ _FIRST = (
     "connexion", "mon-compte", "iniciar-sesion", "mi-cuenta", "minha-conta", "accedi", "il-mio-account", "inloggen", "mijn-account",
     "logga-in", "mina-sidor",
 )  # fmt: skip
-"""First segments of paths, also after a language. Not `register` or `sign-up`: prospects go there. Not further on: an `account`
-there may be a bank's product."""
+"""First segments of paths, also after a language. Not further on: an `account` there may be a bank's product."""
+
+_OUTSIDE = (
+    "sign-up", "sign_up", "signup", "register", "registration", "join", "get-started", "start", "trial", "free-trial", "demo", "onboarding",
+    "invite", "pricing", "registrieren", "registrierung", "inscription", "registro", "cadastro", "registrazione", "registreren",
+)  # fmt: skip
+"""First segments of paths that lie outside on any host: prospects go there."""
 
 _BEFORE_LOG_IN = ("/accounts", "/admin", "/auth", "/customer", "/customer/account", "/member", "/members", "/user", "/users")
 """What frameworks and shops put before the page to log in on."""
 
 Part = tuple[str, str]
-"""What is compared (`host`, `label`: the host's first; `path`, `prefix`, `first`: the path's first segment), and with which value."""
+"""What is compared (`host`, `label`: the host's first; `path`, `prefix`, `first`: the path's first segment; `outside`: that segment too),
+and with which value."""
 
 
 def parts_of(settings: SiteSettings) -> list[Part]:
-    """The area: a page lies in it if any part holds."""
+    """The area: a page lies in it if any part holds, but for `outside`."""
     found = _shipped(settings) if settings.customer_area is None else map(_part, settings.customer_area)
     return list(dict.fromkeys(found))
 
@@ -42,6 +48,7 @@ def _shipped(settings: SiteSettings) -> Iterator[Part]:
     listed = {host.partition(".")[0] for host in settings.hosts}
     yield from (("label", label) for label in _LABELS if label not in listed)
     yield from (("first", segment) for segment in _FIRST)
+    yield from (("outside", segment) for segment in _OUTSIDE)
     yield from (("path", f"{before}/{word}/") for before in _BEFORE_LOG_IN for word in _LOG_IN)
 
 

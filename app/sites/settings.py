@@ -325,8 +325,9 @@ class SiteSettings(BaseModel):
     )
     customer_area: Annotated[list[HostOrPath], Field(max_length=1_000), AfterValidator(_once_each)] | None = Field(
         None,
-        description="Where customers log in: hosts, and paths, exact or ending in `*`. A session that saw nothing else, and that no campaign or "
-        "ad brought, is no touch. null: paths such as `/login` and `/account`, hosts such as `app.` and `login.`; []: nowhere.",
+        description="Where customers log in: hosts, and paths, exact or ending in `*`. A session that saw nothing else, made no lead, and that no "
+        "campaign or ad brought, is no touch. null: paths such as `/login` and `/account`, hosts such as `app.` and `login.`, but nowhere "
+        "`/sign-up` and the like; []: nowhere.",
     )
     channel_rules: list[ChannelRule] = Field(
         [], max_length=1_000, description="Channel rules of the site's own, tried in order before the shipped ones."

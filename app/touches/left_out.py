@@ -42,6 +42,7 @@ TOO_FAST = "too_fast"
 SPAM = "spam_referrer"
 CUSTOMER = "customer_area"
 REASONS = (TOO_FAST, SPAM, CUSTOMER)
+LEAD = "lead"
 
 _HOUR = 3_600_000_000
 _VIEWS = ("visit", "pageview")
@@ -115,9 +116,13 @@ def is_in_customer_area() -> ColumnElement[bool]:
         "first": _before(func.substr(without_language, 2), "/"),
     }
     page = tables.customer_pages.c
-    is_one = [exists().where(page.site_id == _events.site_id, page.part == part, page.value == value) for part, value in values.items()]
+
+    def is_part(part: str, is_it: ColumnElement[bool]) -> ColumnElement[bool]:
+        return exists().where(page.site_id == _events.site_id, page.part == part, is_it)
+
     begins = page.value == func.substr(path, 1, func.length(page.value))
-    return or_(*is_one, exists().where(page.site_id == _events.site_id, page.part == "prefix", begins))
+    is_in = or_(*(is_part(part, page.value == value) for part, value in values.items()), is_part("prefix", begins))
+    return and_(is_in, ~is_part("outside", page.value == values["first"]))
 
 
 def _before(text: ColumnElement[str], mark: str) -> ColumnElement[str]:
@@ -143,9 +148,9 @@ def arrivals_of_customers() -> Insert:
 
 @cache
 def touches_of_customers(left_out: LeftOut) -> Insert:
-    """Stages the arrivals of customers whose session saw no page outside the area. Index: `ix_events__order`.
+    """Stages the arrivals of customers whose session saw no page outside the area and made no lead.
 
-    Parameters: `site_id`, `session_gap`.
+    Parameters: `site_id`, `session_gap`. Index: `ix_events__order`, the key of the staged `goal_events`.
     """
     sessions = _sessions(left_out)
     arrival = _arrivals.c
@@ -158,11 +163,18 @@ def touches_of_customers(left_out: LeftOut) -> Insert:
     is_page = and_(_events.is_web.is_(True), or_(_events.host != "", _events.path != ""))
     counted = (counts_page(),) if left_out.pages else ()
     saw_more = exists().where(is_within, is_page, ~is_in_customer_area(), *counted)
+    made_lead = exists().where(
+        of_site(_goals),
+        _goals.c.visitor_id == arrival.visitor_id,
+        _goals.c.goal == LEAD,
+        micros(_goals.c.occurred_at) >= sessions.c.started_at,
+        micros(_goals.c.occurred_at) < sessions.c.ends_at,
+    )
     is_session = and_(sessions.c.visitor_id == arrival.visitor_id, sessions.c.started_at == arrival.occurred_at)
     rows = (
         select(arrival.visitor_id, arrival.event_id, arrival.occurred_at, sessions.c.ends_at)
         .join_from(_arrivals, sessions, is_session)
-        .where(of_site(_arrivals), ~saw_more)
+        .where(of_site(_arrivals), ~saw_more, ~made_lead)
     )
     return _staged(CUSTOMER, rows)
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # The digest tells a database of one pre-release schema from one of another.
-revision = "f76d0b5f"
+revision = "6f843693"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -274,7 +274,7 @@ def upgrade() -> None:
             "part",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-            comment="What is compared: `host`, `label` (the host's first), `path`, `prefix` (of the path), `first` (the path's first segment, after a language).",
+            comment="What is compared: `host`, `label` (the host's first), `path`, `prefix` (of the path), `first` (the path's first segment, after a language); `outside`: the same, and then the page does not lie there.",
         ),
         sa.Column("value", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="What it must be."),
         sa.PrimaryKeyConstraint("site_id", "part", "value", name=op.f("pk_customer_pages")),

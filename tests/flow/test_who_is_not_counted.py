@@ -88,7 +88,7 @@ async def test_where_a_rule_leaves_out_all_that_somebody_did_the_explanation_nam
     database: Database, client: httpx.AsyncClient
 ) -> None:
     area = "https://app.shop.example/projects"
-    await tell(client, database, visit("ada", 2, area), form("ada", 2, ADA, url=area), won("d", 5, "10", ADA))
+    await tell(client, database, visit("ada", 2, area), form("ada", 2, ADA, url=area, form="login"), won("d", 5, "10", ADA))
     [won_deal] = (await get(client, "/v1/conversions"))["conversions"]
     for reason in ("before_tracking_began", "no_touch"):
         explained = await get(client, f"/v1/conversions/{won_deal['id']}/explain")
@@ -102,7 +102,7 @@ async def test_where_a_rule_leaves_out_all_that_somebody_did_the_explanation_nam
 
 async def test_what_is_left_out_of_a_person_is_exported_and_erased_with_it(database: Database, client: httpx.AsyncClient) -> None:
     area = "https://app.shop.example/projects"
-    await tell(client, database, visit("ada", 2, area), form("ada", 2, ADA, url=area), visit("bob", 3, area))
+    await tell(client, database, visit("ada", 2, area), form("ada", 2, ADA, url=area, form="login"), visit("bob", 3, area))
     assert (await get(client, "/v1/status"))["left_out_touches"] == {"customer_area": 2}
     [person] = (await get(client, "/v1/people", email=ADA))["people"]
     assert '"left_out_touches"' in (await client.get(f"/v1/people/{person['id']}/export", headers=ADMIN)).text

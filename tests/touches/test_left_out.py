@@ -39,7 +39,10 @@ LOGGING_IN: list[tuple[str, list[dict[str, Any]], list[str], list[str]]] = [
     ("in another language", [e("a", 0, "/de-at/mein-konto"), e("b", 60, "/fr/connexion"), e("c", 120, "/users/sign_in")], [], ["a", "b", "c"]),
     ("on the application's host", [app("a", 0, "/projects/7")], [], ["a"]),
     ("whose page was looked at", [app("a", 0), app("g", 1, type="engagement")], [], ["a"]),
-    ("who asks there for what makes a goal", [app("a", 0), app("f", 1, type="form_submit")], [], ["a"]),
+    ("who asks there for what makes a goal", [app("a", 0), app("f", 1, type="form_submit", form_id="support")], [], ["a"]),
+    ("who becomes a lead there stays", [app("a", 0), app("f", 1, type="form_submit", form_id="demo")], ["a"], []),
+    ("a lead in another session", [app("a", 0), app("b", 60), app("f", 61, type="form_submit", form_id="demo")], ["b"], ["a"]),
+    ("who goes there to sign up stays", [app("a", 0, "/sign-up"), app("b", 1, "/de/registrieren/2", origin_id="search")], ["a"], []),
     ("who looks at prices in the same session stays", [e("a", 0, "/login"), e("b", 5, "/pricing")], ["a"], []),
     ("who looks at prices in another session", [e("a", 0, "/login"), e("b", 60, "/pricing")], ["b"], ["a"]),
     ("who is away for too long", [e("a", 0, "/login"), e("b", 31, "/account"), e("c", 90, "/")], ["c"], ["a", "b"]),
@@ -65,14 +68,18 @@ async def _run(database: Database, site: Site, stories: list[tuple[str, list[dic
 
 
 async def test_customers_who_log_in(database: Database, site: Site) -> None:
-    label = {"site_id": "default", "form_id": "f", "name": "support", "is_lead_form": True, "needs_email": False}
-    await put(database, tables.form_labels, label)
+    for name in ("support", "demo"):
+        label = {"site_id": "default", "form_id": name, "name": name, "is_lead_form": name == "demo", "needs_email": False}
+        await put(database, tables.form_labels, label)
     for _, events, _, _ in LOGGING_IN:
         for event in events:
-            event["form_id"] = "f" if event["type"] == "form_submit" else None
+            event.setdefault("form_id", None)
     await _run(database, site, LOGGING_IN, "customer_area")
-    who = "who asks there for what makes a goal"
-    await assert_rows(database, tables.goal_events, ["visitor_id", "goal"], [[who, "form:support"], [who, "lead"]])
+    await assert_rows(database, tables.goal_events, ["visitor_id", "goal"], [
+        ["who asks there for what makes a goal", "form:support"],
+        ["who becomes a lead there stays", "form:demo"], ["who becomes a lead there stays", "lead"],
+        ["a lead in another session", "form:demo"], ["a lead in another session", "lead"],
+    ])  # fmt: skip
 
 
 async def test_a_site_says_itself_where_customers_log_in(database: Database, site: Site) -> None:
