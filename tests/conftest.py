@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -39,13 +40,15 @@ _ours = {"CLOSEDLOOP_REQUIRE_CHROMIUM", "CLOSEDLOOP_REQUIRE_NODE", "CLOSEDLOOP_T
 for _name in [name for name in os.environ if name.startswith("CLOSEDLOOP_") and name not in _ours]:
     del os.environ[_name]
 
+# Most that a test makes lives as long as the test: to look through it all the time for what is unused is a twentieth of the suite.
+gc.set_threshold(100_000, 20, 100)
 postgresql.make_folder()
 _numbers = count(1)
 
 # Fixtures are per test, not per example: a property that writes makes its own clean start.
 _lenient = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 _common = hypothesis_settings(deadline=None, database=None, suppress_health_check=_lenient)
-hypothesis_settings.register_profile("quick", _common, max_examples=10, derandomize=True)
+hypothesis_settings.register_profile("quick", _common, max_examples=6, derandomize=True)
 hypothesis_settings.register_profile("long", _common, max_examples=500)
 hypothesis_settings.load_profile("quick")
 

@@ -30,7 +30,7 @@ from tests.world import SECRET_KEY
 pytestmark = pytest.mark.anyio
 
 READER = {"Authorization": f"Bearer {SECRET_KEY}"}
-_few = settings(max_examples=max(2, settings().max_examples // 4), phases=(Phase.reuse, Phase.generate))
+_few = settings(max_examples=max(1, settings().max_examples // 4), phases=(Phase.reuse, Phase.generate))
 _RULES: tuple[dict[str, Any], ...] = (
     {"channel_rules": [{"channel": "Ours", "source": "news"}]},
     {"ignored_hosts": ["blog.example.net"]},

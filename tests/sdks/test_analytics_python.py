@@ -51,7 +51,7 @@ async def test_what_a_server_says(relay, database, site, key, gzip, lose, instea
     await assert_rows(database, tables.contacts, ["kind", "value"], [
         ["email", "ada@example.com"], ["phone", "+16502530000"], ["user_id", "u7"], ["user_id", "old-7"],
     ])  # fmt: skip
-    company = f"company:{'generic' if is_trusted else 'segment'}/id:acme"
+    company = f"company:{'generic' if is_trusted else ':segment'}/id:acme"
     await assert_rows(database, tables.person_fields, ["field", "value"], [["plan", "pro"], ["", company]])
     await assert_rows(database, tables.record_fields, ["record_id", "field", "value"], [[company, "industry", "Software"], [company, "name", "Acme"]])
     if is_trusted:
